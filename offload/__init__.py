@@ -1,0 +1,63 @@
+"""Decide what should run where: task graphs on device, edge and cloud, with proofs.
+
+Public names load on first use, so that ``import offload`` loads neither NumPy nor a solver.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Codec": "offload.problem", "Data": "offload.problem", "Edge": "offload.problem",
+    "Graph": "offload.problem", "Group": "offload.problem", "Link": "offload.problem",
+    "Mode": "offload.problem", "Network": "offload.problem", "Node": "offload.problem",
+    "Problem": "offload.problem", "Task": "offload.problem", "METRICS": "offload.problem",
+    "InstanceError": "offload.errors", "Issue": "offload.errors", "OffloadError": "offload.errors",
+    "PlanError": "offload.errors", "SolverUnavailable": "offload.errors",
+    "Unsupported": "offload.errors",
+    "load": "offload.files", "loads": "offload.files", "save": "offload.files",
+    "schema": "offload.files",
+}  # fmt: skip
+
+__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from offload.errors import InstanceError as InstanceError
+    from offload.errors import Issue as Issue
+    from offload.errors import OffloadError as OffloadError
+    from offload.errors import PlanError as PlanError
+    from offload.errors import SolverUnavailable as SolverUnavailable
+    from offload.errors import Unsupported as Unsupported
+    from offload.files import load as load
+    from offload.files import loads as loads
+    from offload.files import save as save
+    from offload.files import schema as schema
+    from offload.problem import METRICS as METRICS
+    from offload.problem import Codec as Codec
+    from offload.problem import Data as Data
+    from offload.problem import Edge as Edge
+    from offload.problem import Graph as Graph
+    from offload.problem import Group as Group
+    from offload.problem import Link as Link
+    from offload.problem import Mode as Mode
+    from offload.problem import Network as Network
+    from offload.problem import Node as Node
+    from offload.problem import Problem as Problem
+    from offload.problem import Task as Task
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module = _WHERE[name]
+    except KeyError:
+        raise AttributeError(f"module 'offload' has no attribute {name!r}") from None
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

@@ -1,0 +1,215 @@
+"""Reading and writing instances; their canonical form, digest and JSON Schema."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import io
+import json
+import os
+import secrets
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from offload.errors import InstanceError, Issue, OffloadError
+from offload.problem import FORMAT, Problem, _decoded
+from offload.typechecks import duplicates_keys, parse, type_issues
+
+__all__ = ["canonical", "digest", "dumps", "load", "loads", "read_bytes", "save", "schema", "write_bytes"]
+
+_LARGEST = 8 << 30  # bytes after decompression: a guard against files made to exhaust memory
+
+
+def load(path: str | os.PathLike[str]) -> Problem:
+    """Read an instance file, plain or gzip-compressed; ``-`` is standard input.
+
+    Raises
+    ------
+    InstanceError
+        With everything that is wrong with the file, each with path, value and fix.
+    OffloadError
+        If the file cannot be read.
+    """
+    name = "standard input" if os.fspath(path) == "-" else os.fspath(path)
+    return loads(read_bytes(path), source=str(name))
+
+
+def loads(raw: bytes | str, source: str | None = None) -> Problem:
+    """An instance from JSON text; ``source`` stands in front of the errors."""
+    data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+    try:
+        return _decode(data)
+    except InstanceError as error:
+        raise InstanceError(error.issues, source) from None
+
+
+def _decode(raw: bytes) -> Problem:
+    token = _decoded.set(True)
+    try:
+        plain = msgspec.json.decode(raw)
+        suspicious = (
+            not isinstance(plain, dict) or "format" not in plain or duplicates_keys(raw, plain)
+        )
+        del plain
+        problem = None if suspicious else msgspec.json.decode(raw, type=Problem)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        problem = None
+    finally:
+        _decoded.reset(token)
+    return problem if problem is not None else _decode_slowly(raw)
+
+
+def _decode_slowly(raw: bytes) -> Problem:
+    """Find every mismatch of a file that the fast decoder refused or suspects."""
+    try:
+        parsed = parse(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        fix = "save the file as UTF-8"
+        raise InstanceError([Issue("$", f"not UTF-8 at byte {error.start}", None, fix)]) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        near = error.doc[error.pos : error.pos + 20]
+        raise InstanceError([Issue(where, f"not JSON: {error.msg}", near, "mend the syntax")]) from None
+    except RecursionError:
+        raise InstanceError([Issue("$", "nested too deeply", None, "flatten it")]) from None
+    issues = type_issues(parsed, Problem)
+    token = _decoded.set(True)
+    try:
+        problem = msgspec.convert(parsed, Problem)
+    except InstanceError as error:
+        issues.extend(error.issues)
+    except msgspec.ValidationError as error:
+        issues = issues or [Issue("$", str(error), None)]
+    finally:
+        _decoded.reset(token)
+    if issues:
+        raise InstanceError(issues)
+    return problem
+
+
+def dumps(problem: Problem, *, indent: int | None = 1) -> str:
+    """The instance as JSON text that :func:`loads` reads back; defaults are left out."""
+    plain = {"format": FORMAT, **_brief(problem)}
+    return json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def save(problem: Problem, path: str | os.PathLike[str]) -> None:
+    """Write an instance file, whole or not at all; gzip where the name ends in ``.gz``."""
+    many = len(problem.graph.tasks) > 1000
+    write_bytes(path, dumps(problem, indent=None if many else 1).encode())
+
+
+def canonical(problem: Problem) -> str:
+    """The text that the digest is taken of: what the instance is, not how it was written."""
+    parts = {name: getattr(problem, name) for name in ("network", "graph", "data", "codecs")}
+    plain = msgspec.to_builtins(parts)
+    text = _canonical_json(plain)
+    return _canonical_json(_positive_zero(plain)) if "-0.0" in text else text
+
+
+def _canonical_json(plain: Any) -> str:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _positive_zero(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _positive_zero(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_positive_zero(item) for item in value]
+    return 0.0 if isinstance(value, float) and value == 0 else value
+
+
+def digest(problem: Problem) -> str:
+    """``sha256:`` and the hex digest of :func:`canonical`."""
+    return "sha256:" + hashlib.sha256(canonical(problem).encode()).hexdigest()
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the instance file."""
+    made = msgspec.json.schema(Problem)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "offload-instance/1",
+        "description": "A task graph, a network, and what to minimize under limits. SI units.",
+        **made,
+    }
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    """Names and defaults of a struct's fields; a required field's default equals nothing."""
+    made = []
+    for field in msgspec.structs.fields(kind):
+        factory = field.default_factory
+        default = field.default if factory is msgspec.NODEFAULT else factory()
+        made.append((field.encode_name, object() if field.required else default))
+    return tuple(made)
+
+
+def _brief(value: Any) -> Any:
+    """Builtins without the fields that have their default, and whole floats as integers."""
+    if isinstance(value, msgspec.Struct):
+        pairs = ((name, getattr(value, name), default) for name, default in _fields(type(value)))
+        return {name: _brief(item) for name, item, default in pairs if item != default}
+    if isinstance(value, tuple):
+        return [_brief(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _brief(item) for key, item in value.items()}
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """A file's bytes, decompressed if they are gzip; ``-`` is standard input."""
+    try:
+        raw = sys.stdin.buffer.read() if os.fspath(path) == "-" else Path(path).read_bytes()
+        if raw[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+                raw = stream.read(_LARGEST + 1)
+            if len(raw) > _LARGEST:
+                raise OffloadError(f"{path}: more than {_LARGEST} bytes when decompressed")
+    except FileNotFoundError:
+        raise OffloadError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise OffloadError(f"{path}: is a folder; name a file in it") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise OffloadError(f"{path}: not a whole gzip file ({error}); copy it again") from None
+    except OSError as error:
+        raise OffloadError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return raw
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all: a temporary name beside it, flushed, then renamed.
+
+    ``-`` is standard output. A name that ends in ``.gz`` is compressed, the same bytes each time.
+    """
+    if os.fspath(path) == "-":
+        sys.stdout.write(data.decode())
+        return
+    target = Path(path)
+    if target.suffix == ".gz":
+        data = gzip.compress(data, compresslevel=6, mtime=0)
+    try:
+        # A pipe or a device is written as it is: renaming over it would replace it by a file.
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OffloadError(f"{path}: cannot be written ({error.strerror or error})") from None
