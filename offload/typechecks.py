@@ -67,7 +67,7 @@ def close(word: str, options: Iterable[str], otherwise: str = "") -> str:
     return f"known are: {shown}" if names else "none are defined"
 
 
-def type_issues(value: Any, kind: Any, path: str = "$") -> list[Issue]:
+def type_issues(value: Any, kind: Any, path: str = "$", *, finite: bool = True) -> list[Issue]:
     """Every place where a raw value does not fit a declared type.
 
     Parameters
@@ -78,11 +78,17 @@ def type_issues(value: Any, kind: Any, path: str = "$") -> list[Issue]:
         A type, or its ``msgspec.inspect`` description.
     path
         JSON path of the value, for the messages.
+    finite
+        Whether NaN and infinities are errors.
     """
     found: list[Issue] = []
     description = kind if isinstance(kind, inspect.Type) else inspect.type_info(kind)
     _walk(value, description, path, found)
-    return found
+    return [issue for issue in found if finite or not _is_infinite(issue.found)]
+
+
+def _is_infinite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _walk(value: Any, kind: inspect.Type, path: str, found: list[Issue]) -> None:

@@ -1,0 +1,222 @@
+"""The table of methods: one line each, naming its code as a string and what it honours."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Protocol
+
+from offload.errors import OffloadError, SolverUnavailable
+from offload.features import FEATURES, Goal
+from offload.problem import Problem
+from offload.typechecks import close
+
+if TYPE_CHECKING:
+    import threading
+
+    import pandas as pd
+
+    from offload.plan import Plan
+
+__all__ = ["Answer", "Entry", "Method", "Request", "entries", "find", "methods"]
+
+
+@dataclass
+class Request:
+    """What a method is asked: the instance, the goal, how long and how hard, and whom to tell.
+
+    Attributes
+    ----------
+    problem, goal
+        The instance, and what is minimized under which limits.
+    deadline
+        ``time.monotonic()`` at which to stop; infinite without a limit.
+    work_limit
+        Deterministic work (evaluations, CP-SAT's deterministic time); ``None`` without a limit.
+    gap
+        Relative gap at which the answer counts as proved.
+    threads
+        Solver threads; ``None`` lets the method choose.
+    start
+        A plan to start from, already checked; ``None`` without one.
+    options
+        The method's own options.
+    report
+        Call it with a better plan or bound (either may be ``None``) whenever there is one.
+    """
+
+    problem: Problem
+    goal: Goal
+    deadline: float = float("inf")
+    work_limit: float | None = None
+    gap: float = 1e-4
+    threads: int | None = None
+    seed: int = 0
+    start: Plan | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    cancel: threading.Event | None = None
+    report: Callable[[Plan | None, float | None], None] = lambda plan, bound: None
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline, at least 0."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def stopped(self) -> str | None:
+        """ "cancelled" or "time" once the method has to stop, else ``None``."""
+        if self.cancel is not None and self.cancel.is_set():
+            return "cancelled"
+        return "time" if time.monotonic() >= self.deadline else None
+
+
+@dataclass
+class Answer:
+    """What a method found. ``solve`` checks the plan and derives status and gap.
+
+    Attributes
+    ----------
+    plan
+        The best plan, or ``None``.
+    bound
+        A true lower bound of this problem (not of a rounded one), or ``None``.
+    infeasible
+        Whether it is proved that there is no plan.
+    stopped
+        Why the method stopped before a proof: "time", "work", "cancelled" or ``None``.
+    reason
+        Why there is no plan, in a sentence.
+    versions
+        Versions of the solvers that were used.
+    """
+
+    plan: Plan | None = None
+    bound: float | None = None
+    infeasible: bool = False
+    stopped: str | None = None
+    reason: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+class Method(Protocol):
+    """A method is a function from a request to an answer."""
+
+    def __call__(self, request: Request) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table.
+
+    Attributes
+    ----------
+    where
+        ``"module:function"``, imported on first use.
+    kind
+        "exact", "list scheduling", "policy", ...
+    honours
+        Names from :data:`offload.features.FEATURES`.
+    guarantee
+        What its answer promises.
+    source
+        Paper, and equation where there is one.
+    options
+        The method's own options and what they mean.
+    metrics
+        The metrics that it can minimize and limit; ``None`` means all.
+    """
+
+    name: str
+    where: str
+    kind: str
+    honours: frozenset[str]
+    guarantee: str
+    source: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def load(self) -> Method:
+        """The method's function.
+
+        Raises
+        ------
+        SolverUnavailable
+            If its module does not import here.
+        """
+        module, _, name = self.where.partition(":")
+        try:
+            function: Method = getattr(importlib.import_module(module), name)
+        except ImportError as error:
+            text = f"method {self.name!r} cannot be loaded: {error}; install what it needs"
+            raise SolverUnavailable(text) from error
+        return function
+
+
+def _honours(*without: str) -> frozenset[str]:
+    unknown = set(without) - set(FEATURES)
+    assert not unknown, unknown
+    return frozenset(FEATURES) - set(without)
+
+
+_ADVANCED = ("channels", "reads", "moves", "modes", "codecs", "copies", "splitting", "serial-io")
+_NO_PROOF = "a checked plan, or unknown"
+
+_TABLE = (
+    Entry(
+        "cpsat", "formulations.cpsat:solve", "exact", _honours(*_ADVANCED),
+        "optimal plan and true bound, or infeasible", "CP-SAT; see formulations/cpsat.py",
+    ),
+    Entry(
+        "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED),
+        "optimal plan and true bound, or infeasible", "big-M and assignment MILP; see formulations/milp.py",
+        {"solver": "highs (default) or cbc"},
+    ),
+)  # fmt: skip
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """All methods by name, those of other packages (entry points ``offload.methods``) included."""
+    table = {entry.name: entry for entry in _TABLE}
+    for point in entry_points(group="offload.methods"):
+        made = point.load()
+        if not isinstance(made, Entry):
+            raise OffloadError(f"entry point {point.value!r} of offload.methods is no Entry")
+        table.setdefault(made.name, made)
+    return table
+
+
+def find(name: str) -> Entry:
+    """The entry of a method.
+
+    Raises
+    ------
+    OffloadError
+        If there is none of that name.
+    """
+    try:
+        return entries()[name]
+    except KeyError:
+        fix = close(name, ["auto", *entries()])
+        raise OffloadError(f"method: unknown method, got {name!r}; {fix}") from None
+
+
+def methods() -> pd.DataFrame:
+    """All methods: a row each with columns method, kind, honours, guarantee, source, options."""
+    import pandas as pd
+
+    rows = [
+        {
+            "method": entry.name,
+            "kind": entry.kind,
+            "honours": ", ".join(name for name in FEATURES if name in entry.honours),
+            "guarantee": entry.guarantee,
+            "source": entry.source,
+            "options": "; ".join(f"{name}: {text}" for name, text in entry.options.items()),
+        }
+        for entry in entries().values()
+    ]
+    return pd.DataFrame(rows)
