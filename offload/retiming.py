@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from offload.plan import Plan
 from offload.problem import Problem
 from offload.tables import Lists, Tables
-from offload.transfers import EDGE, required_transfers
+from offload.transfers import EDGE, durations, required_transfers, timed_without_contention
 
 __all__ = ["retime"]
 
@@ -53,15 +53,14 @@ def retime(
     length = tables.execution(np.arange(tables.tasks), nodes, modes)
     required = required_transfers(tables, nodes[None, :])
     rows, members = required
-    delay = tables.transfer(
-        rows.size, rows.src, rows.dst, rows.codec, _rules(tables, rows.kind, rows.ref)
-    ).total
+    delay = durations(tables, rows).total
     arrivals = _arrivals_by_task(tables, rows.kind, members)
     order = _order(tables, start)
     rank = np.empty(tables.tasks, np.int64)
     rank[order] = np.arange(tables.tasks)
     begin, end = np.zeros(tables.tasks), np.zeros(tables.tasks)
-    sent_by = np.where(rows.kind == EDGE, tables.item_src[np.where(rows.kind == EDGE, rows.ref, 0)], -1)
+    sent_by = np.full(len(rows.kind), -1, np.int32)
+    sent_by[rows.kind == EDGE] = tables.item_src[rows.ref[rows.kind == EDGE]]
     on_node = [np.flatnonzero(nodes == k) for k in range(tables.nodes)]
     for j in order.tolist():
         ready = tables.release[j]
@@ -78,16 +77,8 @@ def retime(
                 before = before[finish[before] <= start[j] + slack]
             ready = max(ready, end[before].max(initial=0.0))
         begin[j], end[j] = ready, ready + length[j]
-    sent = np.where(sent_by >= 0, end[sent_by], 0.0)
-    timed = rows._replace(start=sent, finish=sent + delay)
+    timed = timed_without_contention(tables, rows, end[None, :], delay)
     return Plan.assemble(problem, nodes, begin, end, required._replace(rows=timed), modes=modes)
-
-
-def _rules(tables: Tables, kind: NDArray[np.int8], ref: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number of the tags that each transfer's route must carry."""
-    rule = np.zeros(len(kind), np.int32)
-    rule[kind == EDGE] = tables.item_rule[ref[kind == EDGE]]
-    return rule
 
 
 def _arrivals_by_task(tables: Tables, kind: NDArray[np.int8], members: Lists) -> Lists:

@@ -358,6 +358,17 @@ class Tables:
             encode = decode = np.zeros(serialise.shape)
         return TransferParts(encode, serialise, latency, decode)
 
+    def delays_from(self, item: int, src: int) -> FloatArray:
+        """Delay of an item, uncompressed, from one node to each, in seconds; float64[K].
+
+        The same numbers as :meth:`transfer`, for loops that ask one item at a time.
+        """
+        delay: FloatArray = self.item_bytes[item] / self.routes.bandwidth[src]
+        delay += self.routes.latency[src]
+        if rule := self.item_rule[item]:
+            delay[~self.permits(int(rule))[src]] = np.inf
+        return delay
+
     def fetch(
         self, data: NDArray[np.integer], dst: NDArray[np.integer], holders: BoolArray
     ) -> IntArray:

@@ -10,9 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offload.tables import Lists, Tables
+from offload.tables import Lists, Tables, TransferParts
 
-__all__ = ["EDGE", "KINDS", "MOVE", "READ", "Copies", "Parts", "Required", "Transfers", "required_transfers", "transfer_sizes"]
+__all__ = [
+    "EDGE", "KINDS", "MOVE", "READ", "Copies", "Parts", "Required", "Transfers", "durations",
+    "required_transfers", "timed_without_contention", "transfer_rules", "transfer_sizes",
+]  # fmt: skip
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -154,7 +157,6 @@ def _edge_rows(
     item = tables.edge_item[edge]
     first = np.arange(len(plan))
     group = first
-    sort = np.lexsort((edge, to, item, plan))
     if tables.items < tables.edges:  # some item has several readers: one transfer a node
         when = edge if order is None else order[plan, tables.edge_dst[edge]]
         sort = np.lexsort((edge, when, to, item, plan))
@@ -163,7 +165,7 @@ def _edge_rows(
         new[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
         group = np.cumsum(new) - 1
         first = np.flatnonzero(new)
-    plan, edge, to, item = plan[sort], edge[sort], to[sort], item[sort]
+        plan, edge, to, item = plan[sort], edge[sort], to[sort], item[sort]
     lead = edge[first]
     codec = None if codecs is None else codecs[plan[first], lead]
     rows = _untimed(
@@ -204,6 +206,31 @@ def _move_rows(tables: Tables, nodes: IntArray) -> Required:
     rows = _untimed(plan, MOVE, task, tables.at[task], to, None, tables.move_bytes[task])
     start = np.arange(len(task) + 1, dtype=np.int64)
     return Required(rows, Lists(start, task.astype(np.int32)))
+
+
+def transfer_rules(tables: Tables, rows: Transfers) -> IntArray:
+    """Number of the tags that each transfer's route must carry; int32[X]."""
+    rule = np.zeros(len(rows.kind), np.int32)
+    for kind, table in ((EDGE, tables.item_rule), (READ, tables.data_rule)):
+        chosen = rows.kind == kind
+        rule[chosen] = table[rows.ref[chosen]]
+    return rule
+
+
+def durations(tables: Tables, rows: Transfers) -> TransferParts:
+    """The four parts of each transfer's duration; infinite without a permitted route."""
+    rule = transfer_rules(tables, rows)
+    return tables.transfer(rows.size, rows.src, rows.dst, rows.codec, rule)
+
+
+def timed_without_contention(
+    tables: Tables, rows: Transfers, finish: FloatArray, total: FloatArray
+) -> Transfers:
+    """Transfers that start when their source has finished (float64[B, T]), or at 0 without one."""
+    start = np.zeros(len(rows.plan))
+    edges = np.flatnonzero(rows.kind == EDGE)
+    start[edges] = finish[rows.plan[edges], tables.item_src[rows.ref[edges]]]
+    return rows._replace(start=start, finish=start + total)
 
 
 def transfer_sizes(tables: Tables, parts: Parts, rows: Transfers, waiting: Lists) -> FloatArray:

@@ -1,0 +1,164 @@
+"""A plan as the rules see it: the rows that count, the tolerance, and names for the violations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offload.plan import Plan, Violation
+from offload.tables import Lists
+from offload.transfers import EDGE, MOVE, READ
+
+__all__ = ["Subject", "first_rows", "plain", "seconds"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.integer[Any]]
+BoolArray = NDArray[np.bool_]
+
+
+def first_rows(keys: IntArray) -> NDArray[np.intp]:
+    """Positions of the first occurrence of each key, in rising order."""
+    return np.sort(np.unique(keys, return_index=True)[1])
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar as a Python number."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def seconds(value: Any) -> str:
+    """A time for a message."""
+    return f"{value:.12g} s"
+
+
+class Subject:
+    """One plan under examination.
+
+    A row that repeats another is reported once (``repeated-task``) and otherwise left aside: the
+    rules look at the P rows kept.
+
+    Parameters
+    ----------
+    plan
+        Well-formed: see :func:`offload.checks.form.refuse_malformed`.
+    tolerance
+        Relative tolerance; on times it is relative to the plan's latency.
+
+    Attributes
+    ----------
+    kept : int[P]
+        Rows of ``plan.parts`` that count.
+    task, node, mode, fraction, start, finish : [P]
+        Their columns.
+    share : float64[P]
+        The fraction of a divisible task; 1 for any other, whatever its row says.
+    slack : float
+        Seconds by which a time may miss its bound.
+    """
+
+    def __init__(self, plan: Plan, tolerance: float) -> None:
+        self.plan, self.tables, self.tolerance = plan, plan.problem.tables, tolerance
+        parts = plan.parts
+        self.slack = tolerance * float(parts.finish[np.isfinite(parts.finish)].max(initial=0.0))
+        divisible = self.tables.divisible[parts.task]
+        keys = parts.task.astype(np.int64) * self.tables.nodes + np.where(divisible, parts.node, 0)
+        self.kept = first_rows(keys)
+        _, self.task, self.node, self.mode, self.fraction, self.start, self.finish = (
+            column[self.kept] for column in parts
+        )
+        self.share = np.where(divisible[self.kept], self.fraction, 1.0)
+
+    # -- quantities that several rules share -----------------------------------------------------
+
+    @cached_property
+    def on_task(self) -> Lists:
+        """Kept rows of each task."""
+        return Lists.group(self.task, self.tables.tasks)
+
+    @cached_property
+    def place(self) -> NDArray[np.int32]:
+        """Node of each task, -1 where it is missing; of a divisible one, some node; int32[T]."""
+        place = np.full(self.tables.tasks, -1, np.int32)
+        place[self.task] = self.node
+        return place
+
+    @cached_property
+    def execution(self) -> FloatArray:
+        """Seconds that each kept row runs; infinite where it may not; float64[P]."""
+        return self.share * self.tables.execution(self.task, self.node, self.mode)
+
+    @cached_property
+    def pairs(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Each edge between kept rows: (edge, row that sends, row that receives)."""
+        edge, sender = self.on_task.gather(self.tables.edge_src)
+        owner, receiver = self.on_task.gather(self.tables.edge_dst[edge])
+        return edge[owner], sender[owner], receiver
+
+    @cached_property
+    def placed(self) -> tuple[IntArray, IntArray]:
+        """Data and node of each copy, repeated ones and those at a home apart."""
+        copies = self.plan.copies
+        first = first_rows(copies.data.astype(np.int64) * self.tables.nodes + copies.node)
+        data, node = copies.data[first], copies.node[first]
+        away = ~self.tables.home[data, node]
+        return data[away], node[away]
+
+    def later(self, time: FloatArray, bound: FloatArray) -> BoolArray:
+        """Where a time passes its bound; times that are not finite are the rule ``times``'s matter."""
+        known = np.isfinite(time) & np.isfinite(bound)
+        return known & (time > bound + self.slack)
+
+    def exceeds(self, value: Any, bound: Any) -> Any:
+        """Where a quantity other than a time passes its bound; NaN never holds."""
+        return ~(value <= bound + self.tolerance * np.abs(bound))
+
+    # -- names -----------------------------------------------------------------------------------
+
+    def tasks(self, positions: Iterable[int]) -> tuple[str, ...]:
+        """Ids of tasks."""
+        return tuple(self.tables.task_ids[i] for i in positions)
+
+    def part(self, row: int) -> str:
+        """A kept row in words."""
+        return f"task {self.tables.task_ids[self.task[row]]} on {self.tables.node_ids[self.node[row]]}"
+
+    def source(self, kind: int, ref: int) -> str:
+        """Id of what a transfer carries from: a task, a data item, or the task that moves."""
+        if kind == READ:
+            return self.tables.data_ids[ref]
+        return self.tables.task_ids[self.tables.item_src[ref] if kind == EDGE else ref]
+
+    def carried(self, kind: int, ref: int, readers: Iterable[str]) -> tuple[str, ...]:
+        """Ids that a transfer concerns: its source, then the tasks that wait for it."""
+        source = self.source(kind, ref)
+        return (source,) if kind == MOVE else (source, *readers)
+
+    def transfer(self, kind: int, ref: int, src: int, dst: int) -> str:
+        """A transfer in words."""
+        nodes, source = self.tables.node_ids, self.source(kind, ref)
+        name = self.tables.item_name[ref] if kind == EDGE else None
+        what = {EDGE: f"the output of {source}", READ: f"data {source}", MOVE: f"task {source}"}[kind]
+        item = f" (item {name})" if name is not None else ""
+        return f"{what}{item}, {nodes[src] if src >= 0 else '?'} to {nodes[dst]}"
+
+    def row(self, x: int) -> str:
+        """A listed transfer in words."""
+        rows = self.plan.transfers
+        return self.transfer(int(rows.kind[x]), int(rows.ref[x]), int(rows.src[x]), int(rows.dst[x]))
+
+    def of_row(self, x: int) -> tuple[str, ...]:
+        """Ids that a listed transfer concerns, by its own word."""
+        rows = self.plan.transfers
+        return self.carried(int(rows.kind[x]), int(rows.ref[x]), self.tasks(self.plan.waiting.of(x)))
+
+    def of_part(
+        self, rule: str, row: int, time: Any, needed: Any, found: Any, message: str
+    ) -> Violation:
+        """A violation by one kept row: its items are the task and the node."""
+        items = (self.tables.task_ids[self.task[row]], self.tables.node_ids[self.node[row]])
+        text = f"{self.part(row)} {message}"
+        return Violation(rule, items, plain(time), plain(needed), plain(found), text)

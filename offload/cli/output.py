@@ -1,0 +1,175 @@
+"""Where a command writes: its answer to standard output, notes and errors to standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from offload.errors import InstanceError, OffloadError, PlanError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["Session", "error_lines", "guarded_pipe", "json_text", "plain", "table"]
+
+MOST_ISSUES = 20  # lines of errors of one file
+_ASCII = str.maketrans({
+    "…": "~", "µ": "u", "→": ">", "≤": "<", "×": "x", "·": ".", "–": "-", "─": "-", "━": "-",
+})  # fmt: skip
+
+
+@dataclass
+class Session:
+    """What the options of the root say, and the two streams of one run."""
+
+    verbose: int = 0
+    quiet: bool = False
+    debug: bool = False
+    ascii: bool = field(default_factory=lambda: not speaks_unicode(sys.stdout))
+
+    @classmethod
+    def of(cls, context: typer.Context, **options: Any) -> Session:
+        """The session of a command, with the command's own options on top of the root's."""
+        session: Session = context.ensure_object(cls)
+        session.verbose += options.get("verbose", 0)
+        session.quiet |= options.get("quiet", False)
+        session.ascii |= options.get("ascii", False)
+        return session
+
+    def console(self, stream: TextIO | None = None) -> Console:
+        """A rich console on standard output; ids are shown as they are, never as markup."""
+        from rich.console import Console
+
+        stream = sys.stdout if stream is None else stream
+        target: Any = _AsciiStream(stream) if self.ascii else stream
+        return Console(file=target, markup=False, emoji=False, highlight=False, soft_wrap=False)
+
+    @property
+    def width(self) -> int:
+        """Columns of standard output: the terminal's, or COLUMNS, or 80."""
+        return max(40, self.console().width)
+
+    def print(self, *lines: Any, style: str | None = None) -> None:
+        """Print lines of text (never wrapped or cut), or rich renderables."""
+        console = self.console()
+        for line in lines:
+            if isinstance(line, str):
+                console.print(line, style=style, soft_wrap=True)
+            else:
+                console.print(line)
+
+    def note(self, text: str) -> None:
+        """A remark for people, to standard error; silent with --quiet."""
+        if not self.quiet:
+            complain(text)
+
+    def json(self, value: Any) -> None:
+        """The answer for machines: one JSON document, to standard output."""
+        sys.stdout.write(json_text(value, not speaks_unicode(sys.stdout)) + "\n")
+
+
+class _AsciiStream:
+    """A stream that is shown ASCII alone, for terminals and pipes that cannot take more."""
+
+    encoding = "ascii"
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text with what is not ASCII replaced."""
+        simple = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+        return self._stream.write(simple)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def speaks_unicode(stream: TextIO) -> bool:
+    """Whether a stream's encoding has the characters of bars and Gantts."""
+    try:
+        "━█░µ→".encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def complain(text: str) -> None:
+    """A line to standard error, whatever its encoding, even where nobody reads it any more."""
+    stream = sys.stderr
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+
+
+def error_lines(error: OffloadError) -> list[str]:
+    """One line an issue, most of them; then how many more there are."""
+    if isinstance(error, InstanceError | PlanError):
+        return [plain(line) for line in error.lines(MOST_ISSUES)]
+    return [plain(" ".join(str(error).split()))]
+
+
+def plain(text: str) -> str:
+    """Text without control characters: an id must neither break a line nor move the cursor."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def json_text(value: Any, ascii: bool = False) -> str:
+    """JSON with every digit; numbers that are not finite become null, as JSON has none."""
+    return json.dumps(_jsonable(value), indent=2, ensure_ascii=ascii, allow_nan=False)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_jsonable(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays
+        return _jsonable(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return str(value)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = ()) -> Table:
+    """A table without borders; columns named in ``left`` (and the first) flush left."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for position, header in enumerate(headers):
+        text = position == 0 or header in left
+        made.add_column(
+            header,
+            justify="left" if text else "right",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=min(len(header), 6),
+        )
+    for row in rows:
+        made.add_row(*(plain(cell) for cell in row))
+    return made
+
+
+@contextlib.contextmanager
+def guarded_pipe() -> Iterator[None]:
+    """Ends the command quietly when the reader of its output has gone (``offload schema | head``)."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end; that must not fail again.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None

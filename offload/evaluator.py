@@ -1,0 +1,263 @@
+"""Vectorized decoding: many placements and orders at once, to exact times and all metrics.
+
+The rule is SPEC section 2, Decoding: task by task in the plan's order, first the transfers that the
+task still lacks, then the task, each as early as possible but never before what was placed on its
+link or node last. Work is vectorized over the plans; the loop runs over positions in the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from offload.decoding import decode
+from offload.errors import Issue, PlanError, Unsupported
+from offload.metrics import Measured
+from offload.placement import copies_excess, groups_broken, resident_excess, storage_excess
+from offload.plan import Plan
+from offload.problem import Problem
+from offload.tables import TOLERANCE
+from offload.transfers import Copies, Parts, Required, Transfers
+
+__all__ = ["Evaluation", "evaluate"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+BoolArray = NDArray[np.bool_]
+
+
+class Evaluation:
+    """Times and metrics of B decoded plans.
+
+    Attributes
+    ----------
+    start, finish : float64[B, T]
+        Seconds; infinite where a task may not run on its node, lacks a route or never finds memory.
+    metrics : mapping of metric to float64[B]
+        All eight, each computed on first use.
+    excess : dict of rule to float64[B]
+        By how much each plan breaks a limit ("limit:energy"), deadlines ("deadline", seconds in
+        all), capacities ("memory", "storage", bytes; "copies", a count) or placement rules
+        ("placement", tasks without finite times; "groups", a count). 0 where the rule holds.
+    feasible : bool[B]
+        Whether all of these hold.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        nodes: IntArray,
+        modes: IntArray,
+        held: BoolArray | None,
+        start: FloatArray,
+        finish: FloatArray,
+        transfers: Required,
+        limits: Mapping[str, float],
+    ) -> None:
+        self.problem, self.nodes, self.modes = problem, nodes, modes
+        self.start, self.finish, self._transfers = start, finish, transfers
+        self._copies, self._limits = held, dict(limits)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @cached_property
+    def metrics(self) -> Measured:
+        """The metrics of all plans; ``metrics["latency"]`` is float64[B]."""
+        plans, tasks = self.nodes.shape
+        parts = Parts(
+            np.repeat(np.arange(plans, dtype=np.int32), tasks),
+            np.tile(np.arange(tasks, dtype=np.int32), plans),
+            self.nodes.ravel(), self.modes.ravel(), np.ones(plans * tasks),
+            self.start.ravel(), self.finish.ravel(),
+        )  # fmt: skip
+        if self._copies is None:
+            none = np.zeros(0, np.int32)
+            copies = Copies(none, none, none)
+        else:
+            copies = Copies(*(index.astype(np.int32) for index in np.nonzero(self._copies)))
+        return Measured(self.problem.tables, parts, self._transfers.rows, copies, plans)
+
+    @cached_property
+    def excess(self) -> dict[str, FloatArray]:
+        """By how much each plan breaks each rule; 0 within the tolerance."""
+        tables = self.problem.tables
+        slack = TOLERANCE * self.metrics["latency"]
+        found: dict[str, FloatArray] = {}
+        for metric, limit in self._limits.items():
+            value = self.metrics[metric]
+            allowed = limit * (1 + TOLERANCE) + (slack if metric in _TIMES else 0.0)
+            over = np.where(value > allowed, value - limit, 0.0)
+            found[f"limit:{metric}"] = over
+        timed = np.flatnonzero(np.isfinite(tables.deadline))
+        late = self.finish[:, timed] - tables.deadline[timed]
+        finite_slack = np.where(np.isfinite(slack), slack, 0.0)[:, None]
+        found["deadline"] = np.where(late > finite_slack, late, 0.0).sum(axis=1)
+        found["placement"] = (~np.isfinite(self.finish)).sum(axis=1).astype(float)
+        found["memory"] = resident_excess(tables, self.nodes)
+        found["groups"] = groups_broken(tables, self.nodes).astype(float)
+        if self._copies is not None:
+            found["storage"] = storage_excess(tables, self._copies)
+            found["copies"] = copies_excess(tables, self._copies)
+        return found
+
+    @cached_property
+    def feasible(self) -> BoolArray:
+        """Whether each plan breaks nothing; bool[B]."""
+        result = np.ones(len(self), bool)
+        for over in self.excess.values():
+            result &= over == 0
+        return result
+
+    def plan(self, number: int = 0) -> Plan:
+        """One of the decoded plans, with its transfers."""
+        rows, members = self._transfers
+        chosen = np.flatnonzero(rows.plan == number)
+        owner, values = members.gather(chosen)
+        start = np.zeros(len(chosen) + 1, np.int64)
+        np.cumsum(np.bincount(owner, minlength=len(chosen)), out=start[1:])
+        own = rows.take(chosen)._replace(plan=np.zeros(len(chosen), np.int32))
+        copies = None if self._copies is None else self._copies[number]
+        required = Required(own, members._replace(start=start, values=values))
+        return Plan.assemble(
+            self.problem, self.nodes[number], self.start[number], self.finish[number], required,
+            modes=self.modes[number], copies=copies,
+        )  # fmt: skip
+
+
+_TIMES = ("latency", "completion", "tardiness", "period")
+
+
+def evaluate(
+    problem: Problem,
+    nodes: ArrayLike,
+    order: ArrayLike,
+    modes: ArrayLike | None = None,
+    codecs: ArrayLike | None = None,
+    copies: ArrayLike | None = None,
+    limits: Mapping[str, float] | None = None,
+) -> Evaluation:
+    """Decode B plans: the times and metrics that placements and orders lead to.
+
+    Parameters
+    ----------
+    problem
+        An instance without divisible tasks.
+    nodes : int[B, T]
+        Node of each task, by position in the instance. A single plan may be int[T].
+    order : int[B, T]
+        ``order[b, q]`` is plan b's q-th task; a topological permutation.
+    modes : int[B, T], optional
+        Operating point of each task on its node: 0 is "default", then the node's ``modes``.
+    codecs : int[B, E], optional
+        Codec of each edge, -1 for none. Readers of one item on one node share one transfer, with
+        the codec of the edge whose task comes first in the order.
+    copies : bool[B, D, K], optional
+        Placed copies of data.
+    limits
+        Bounds for ``excess`` and ``feasible``; the instance's own by default.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    PlanError
+        For arrays of a wrong shape, positions out of range, an order that is no topological
+        permutation, or a codec that its edge does not offer.
+    Unsupported
+        For an instance with divisible tasks.
+
+    Notes
+    -----
+    SPEC section 2, Decoding. With an order sorted by start times, decoding never worsens a schedule
+    without link contention, so the best over all orders is optimal there.
+    """
+    tables = problem.tables
+    if tables.divisible.any():
+        raise Unsupported("evaluate", ["splitting"], "check a plan that splits tasks instead")
+    where = _positions("nodes", nodes, tables.tasks, tables.nodes)
+    sequence = _positions("order", order, tables.tasks, tables.tasks)
+    batch = max(len(where), len(sequence))
+    where, sequence = _stretch(where, batch, "nodes"), _stretch(sequence, batch, "order")
+    _check_order(problem, sequence)
+    if modes is None:
+        how = np.zeros_like(where)
+    else:
+        how = _stretch(_positions("modes", modes, tables.tasks, tables.modes), batch, "modes")
+    packed = None
+    if codecs is not None:
+        packed = _positions("codecs", codecs, tables.edges, len(tables.codec_ids), least=-1)
+        packed = _stretch(packed, batch, "codecs")
+        _check_codecs(problem, packed)
+    held = None
+    if copies is not None:
+        shape = (len(tables.data_ids), tables.nodes)
+        held = np.asarray(copies, bool)
+        held = held[None] if held.ndim == 2 else held
+        if held.ndim != 3 or held.shape[1:] != shape:
+            raise _bad("copies", f"must have the shape [B, {shape[0]}, {shape[1]}]", held.shape)
+        held = np.broadcast_to(held, (batch, *shape)) if len(held) == 1 else held
+    start, finish, transfers = decode(tables, where, sequence, how, packed, held)
+    bounds = problem.limits if limits is None else limits
+    return Evaluation(problem, where, how, held, start, finish, transfers, bounds)
+
+
+def _bad(name: str, message: str, found: object, fix: str = "see offload.evaluate") -> PlanError:
+    return PlanError([Issue(name, message, found, fix)])
+
+
+def _positions(name: str, value: ArrayLike, width: int, below: int, least: int = 0) -> IntArray:
+    raw = np.asarray(value)
+    if raw.ndim == 1:
+        raw = raw[None, :]
+    if raw.ndim != 2 or raw.shape[1] != width:
+        raise _bad(name, f"must have the shape [B, {width}]", np.shape(value))
+    if not np.issubdtype(raw.dtype, np.integer) and raw.size:
+        raise _bad(name, "must be integers (positions)", str(raw.dtype))
+    wrong = (raw < least) | (raw >= below)
+    if wrong.any():
+        b, i = (int(index[0]) for index in np.nonzero(wrong))
+        raise _bad(f"{name}[{b}, {i}]", f"must be from {least} to {below - 1}", int(raw[b, i]))
+    return raw.astype(np.int32)
+
+
+def _stretch(value: IntArray, batch: int, name: str) -> IntArray:
+    if len(value) == batch:
+        return value
+    if len(value) != 1:
+        raise _bad(name, f"must have {batch} rows, or 1", len(value))
+    return np.repeat(value, batch, axis=0)
+
+
+def _check_order(problem: Problem, order: IntArray) -> None:
+    tables = problem.tables
+    rank = np.full(order.shape, -1, np.int32)
+    np.put_along_axis(rank, order, np.arange(order.shape[1], dtype=np.int32)[None, :], axis=1)
+    if (rank < 0).any():
+        b, i = (int(index[0]) for index in np.nonzero(rank < 0))
+        raise _bad(f"order[{b}]", "must name every task once; missing", tables.task_ids[i])
+    wrong = rank[:, tables.edge_src] > rank[:, tables.edge_dst]
+    if wrong.any():
+        b, e = (int(index[0]) for index in np.nonzero(wrong))
+        ends = tables.task_ids[tables.edge_src[e]], tables.task_ids[tables.edge_dst[e]]
+        raise _bad(f"order[{b}]", f"must have {ends[0]!r} before {ends[1]!r}", "the reverse")
+
+
+def _check_codecs(problem: Problem, codecs: IntArray) -> None:
+    tables = problem.tables
+    offered = np.zeros((tables.edges, len(tables.codec_ids) + 1), bool)
+    offered[:, -1] = True
+    owner = np.repeat(np.arange(tables.items), tables.item_codecs.lengths)
+    by_item = np.zeros((tables.items, len(tables.codec_ids)), bool)
+    by_item[owner, tables.item_codecs.values] = True
+    offered[:, :-1] = by_item[tables.edge_item]
+    wrong = ~offered[np.arange(tables.edges)[None, :], codecs]
+    if wrong.any():
+        b, e = (int(index[0]) for index in np.nonzero(wrong))
+        name = tables.codec_ids[codecs[b, e]]
+        raise _bad(f"codecs[{b}, {e}]", "the edge does not offer this codec", name)

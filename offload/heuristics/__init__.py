@@ -1,0 +1,1 @@
+"""Methods that find plans fast, without proofs: one file per family."""

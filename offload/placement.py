@@ -1,0 +1,93 @@
+"""Rules over where tasks and copies are, apart from times: groups, resident memory, storage."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offload.problem import Group
+from offload.tables import TOLERANCE, Tables
+
+__all__ = ["copies_excess", "group_edges", "groups_broken", "resident_excess", "storage_excess"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+BoolArray = NDArray[np.bool_]
+
+
+def resident_load(tables: Tables, nodes: IntArray) -> FloatArray:
+    """Bytes that the tasks placed on each node hold for the whole plan; float64[B, K]."""
+    plans, tasks = nodes.shape
+    held = tables.resident_of(np.arange(tasks)[None, :], nodes)
+    cell = np.arange(plans)[:, None] * tables.nodes + nodes
+    load = np.bincount(cell.ravel(), held.ravel(), minlength=plans * tables.nodes)
+    return load.reshape(plans, tables.nodes)
+
+
+def resident_excess(tables: Tables, nodes: IntArray) -> FloatArray:
+    """Resident bytes above the memory of their nodes, summed; float64[B]."""
+    load = resident_load(tables, nodes)
+    over = load - tables.memory_capacity
+    return np.where(over > TOLERANCE * tables.memory_capacity, over, 0.0).sum(axis=1)
+
+
+def storage_excess(tables: Tables, copies: BoolArray) -> FloatArray:
+    """Bytes of copies above the storage of their nodes, summed; float64[B]."""
+    load = np.einsum("bdk,d->bk", copies.astype(float), tables.data_bytes)
+    over = load - tables.storage_capacity
+    return np.where(over > TOLERANCE * tables.storage_capacity, over, 0.0).sum(axis=1)
+
+
+def copies_excess(tables: Tables, copies: BoolArray) -> FloatArray:
+    """Copies that may not be: above ``max_copies``, at a home, not allowed or out of reach."""
+    too_many = np.maximum(copies.sum(axis=2) - tables.max_copies, 0).sum(axis=1)
+    data, node = (index.ravel() for index in np.indices(tables.home.shape))
+    reached = tables.fetch(data, node, tables.home[data]).reshape(tables.home.shape) >= 0
+    wrong = tables.home | ~tables.copy_allowed | ~reached
+    result: FloatArray = too_many + (copies & wrong).sum(axis=(1, 2))
+    return result
+
+
+def groups_broken(tables: Tables, nodes: IntArray) -> NDArray[np.int64]:
+    """How many groups each placement breaks; int64[B]."""
+    position = {name: i for i, name in enumerate(tables.task_ids)}
+    broken = np.zeros(len(nodes), np.int64)
+    for group in tables.problem.graph.groups:
+        members = np.array([position[name] for name in group.tasks], np.int32)
+        if len(members) > 1:
+            broken += _breaks(tables, group, members, nodes)
+    return broken
+
+
+def _breaks(tables: Tables, group: Group, members: IntArray, nodes: IntArray) -> BoolArray:
+    where = nodes[:, members]
+    if group.rule == "together":
+        return (where != where[:, :1]).any(axis=1)
+    if group.rule == "apart":
+        sorted_nodes = np.sort(where, axis=1)
+        return (sorted_nodes[:, 1:] == sorted_nodes[:, :-1]).any(axis=1)
+    # Walk the edges among the members in topological order; `left` has the nodes that some path
+    # to a task has been on and has left: a task on one of them breaks convexity.
+    slot = {int(i): position for position, i in enumerate(members)}
+    left = np.zeros((len(nodes), len(members), tables.nodes), bool)
+    row = np.arange(len(nodes))
+    broken = np.zeros(len(nodes), bool)
+    for u, v in group_edges(tables, members):
+        a, b = slot[u], slot[v]
+        left[:, b] |= left[:, a]
+        moved = where[:, a] != where[:, b]
+        left[row[moved], b, where[moved, a]] = True
+        broken |= left[row, b, where[:, b]]
+    return broken
+
+
+def group_edges(tables: Tables, members: IntArray) -> list[tuple[int, int]]:
+    """Edges (source, destination) among some tasks, sources in topological order."""
+    inside = np.zeros(tables.tasks, bool)
+    inside[members] = True
+    chosen = np.flatnonzero(inside[tables.edge_src] & inside[tables.edge_dst])
+    place = np.empty(tables.tasks, np.int64)
+    place[tables.topological] = np.arange(tables.tasks)
+    chosen = chosen[np.lexsort((chosen, place[tables.edge_src[chosen]]))]
+    pairs = zip(tables.edge_src[chosen].tolist(), tables.edge_dst[chosen].tolist(), strict=True)
+    return list(pairs)
