@@ -20,21 +20,33 @@ _WHERE = {
     "Unsupported": "offload.errors",
     "load": "offload.files", "loads": "offload.files", "save": "offload.files",
     "schema": "offload.files",
+    "load_plan": "offload.plan_files", "Plan": "offload.plan", "Progress": "offload.plan",
+    "Result": "offload.plan", "Violation": "offload.plan", "evaluate": "offload.evaluator",
+    "Evaluation": "offload.evaluator", "check": "offload.checker", "methods": "offload.registry",
+    "solve": "offload.solver", "compare": "offload.solver",
 }  # fmt: skip
 
 __all__ = ["__version__", *_WHERE]  # noqa: PLE0604
 
 if TYPE_CHECKING:
+    from offload.checker import check as check
     from offload.errors import InstanceError as InstanceError
     from offload.errors import Issue as Issue
     from offload.errors import OffloadError as OffloadError
     from offload.errors import PlanError as PlanError
     from offload.errors import SolverUnavailable as SolverUnavailable
     from offload.errors import Unsupported as Unsupported
+    from offload.evaluator import Evaluation as Evaluation
+    from offload.evaluator import evaluate as evaluate
     from offload.files import load as load
     from offload.files import loads as loads
     from offload.files import save as save
     from offload.files import schema as schema
+    from offload.plan import Plan as Plan
+    from offload.plan import Progress as Progress
+    from offload.plan import Result as Result
+    from offload.plan import Violation as Violation
+    from offload.plan_files import load_plan as load_plan
     from offload.problem import METRICS as METRICS
     from offload.problem import Codec as Codec
     from offload.problem import Data as Data
@@ -47,6 +59,9 @@ if TYPE_CHECKING:
     from offload.problem import Node as Node
     from offload.problem import Problem as Problem
     from offload.problem import Task as Task
+    from offload.registry import methods as methods
+    from offload.solver import compare as compare
+    from offload.solver import solve as solve
 
 
 def __getattr__(name: str) -> Any:

@@ -61,6 +61,12 @@ class Request:
     cancel: threading.Event | None = None
     report: Callable[[Plan | None, float | None], None] = lambda plan, bound: None
 
+    def keeps(self, plan: Plan) -> bool:
+        """Whether a plan holds under the goal's limits."""
+        from offload.checker import check
+
+        return not check(self.problem, plan, limits=self.goal.limits)
+
     @property
     def seconds_left(self) -> float:
         """Seconds until the deadline, at least 0."""
@@ -126,8 +132,6 @@ class Entry:
         Paper, and equation where there is one.
     options
         The method's own options and what they mean.
-    metrics
-        The metrics that it can minimize and limit; ``None`` means all.
     """
 
     name: str
@@ -163,15 +167,50 @@ def _honours(*without: str) -> frozenset[str]:
 
 _ADVANCED = ("channels", "reads", "moves", "modes", "codecs", "copies", "splitting", "serial-io")
 _NO_PROOF = "a checked plan, or unknown"
+_PROOF = "optimal within the gap and a true bound, or a proof that there is no plan"
+
+_LISTS = _honours("modes", "codecs", "copies", "splitting")
+_AVERAGE = {"average": "pairs (default, as in the paper) or saga (each node's zero self-pair too)"}
+_POLICIES = "offload.heuristics.policies"
+_RANKED = "offload.heuristics.list_scheduling"
 
 _TABLE = (
     Entry(
-        "cpsat", "formulations.cpsat:solve", "exact", _honours(*_ADVANCED),
-        "optimal plan and true bound, or infeasible", "CP-SAT; see formulations/cpsat.py",
+        "heft", f"{_RANKED}:heft", "list", _LISTS, _NO_PROOF,
+        "Topcuoglu, Hariri, Wu 2002, section 4.1", _AVERAGE,
     ),
     Entry(
-        "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED),
-        "optimal plan and true bound, or infeasible", "big-M and assignment MILP; see formulations/milp.py",
+        "cpop", f"{_RANKED}:cpop", "list", _LISTS, _NO_PROOF,
+        "Topcuoglu, Hariri, Wu 2002, section 4.2", _AVERAGE,
+    ),
+    Entry(
+        "peft", f"{_RANKED}:peft", "list", _LISTS, _NO_PROOF,
+        "Arabnejad, Barbosa 2014, section 4", _AVERAGE,
+    ),
+    Entry("round-robin", f"{_POLICIES}:round_robin", "policy", _LISTS, _NO_PROOF, "cyclic order"),
+    Entry(
+        "least-loaded", f"{_POLICIES}:least_loaded", "policy", _LISTS, _NO_PROOF,
+        "least connections", {"load": "time (slot-seconds, default) or count (tasks)"},
+    ),
+    Entry(
+        "weighted-share", f"{_POLICIES}:weighted_share", "policy", _LISTS, _NO_PROOF,
+        "shares w_i T_i / sum_j w_j T_j",
+    ),
+    Entry(
+        "by-intensity", f"{_POLICIES}:by_intensity", "policy", _LISTS, _NO_PROOF,
+        "compute-intensive to the fastest node, data-intensive near its data",
+    ),
+    Entry("local", f"{_POLICIES}:local", "policy", _LISTS, _NO_PROOF, "no offloading"),
+    Entry("cloud", f"{_POLICIES}:cloud", "policy", _LISTS, _NO_PROOF, "all to the cloud tier"),
+    Entry("random", f"{_POLICIES}:randomly", "policy", _LISTS, _NO_PROOF, "uniform choice"),
+    Entry(
+        "cpsat", "formulations.cpsat:solve", "exact", _honours(*_ADVANCED), _PROOF,
+        "constraint programming, OR-Tools CP-SAT; see formulations/cpsat.py",
+        {"horizon": "ticks of the time grid at most; the default is what the gap needs"},
+    ),
+    Entry(
+        "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED), _PROOF,
+        "mixed-integer programming, HiGHS or CBC; see formulations/milp.py",
         {"solver": "highs (default) or cbc"},
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offload.checks.subject import FloatArray, IntArray, Subject, first_rows
+from offload.checks.subject import BoolArray, FloatArray, IntArray, Subject, first_rows
 from offload.tables import Lists
 from offload.transfers import EDGE, MOVE, READ
 
@@ -45,10 +45,14 @@ class Needs(NamedTuple):
     def of(cls, subject: Subject) -> Needs:
         """The needs of one plan: of its edges, its reads and its moves, in this order."""
         groups = [_edge_needs(subject), _read_needs(subject), _move_needs(subject)]
-        columns = [np.concatenate(column) for column in zip(*(g[:-1] for g in groups), strict=True)]
-        start = np.zeros(len(columns[0]) + 1, np.int64)
-        np.cumsum(np.concatenate([g.waiters.lengths for g in groups]), out=start[1:])
-        return cls(*columns, Lists(start, np.concatenate([g.waiters.values for g in groups])))
+        kind, ref, src, dst, size, ready, waiters = zip(*groups, strict=True)
+        start = np.zeros(sum(map(len, kind)) + 1, np.int64)
+        np.cumsum(np.concatenate([lists.lengths for lists in waiters]), out=start[1:])
+        return cls(
+            np.concatenate(kind), np.concatenate(ref), np.concatenate(src), np.concatenate(dst),
+            np.concatenate(size), np.concatenate(ready),
+            Lists(start, np.concatenate([lists.values for lists in waiters])),
+        )  # fmt: skip
 
 
 def _grouped(keys: IntArray, waiters: IntArray) -> tuple[NDArray[np.intp], Lists]:
@@ -138,6 +142,8 @@ class Matching:
         The rows that answer, in their order, and the need that each meets.
     repeated, unneeded : int[...]
         Rows that answer a need once more, and rows that answer none.
+    reachable, permitted : bool[N]
+        Whether a route leads there, and whether it carries the tags that it must.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -157,6 +163,7 @@ class Matching:
         self.answer[self.met] = self.rows
         self.repeated = answering[self.answer[found[answering]] != answering]
         self.unneeded = np.flatnonzero(found < 0)
+        self.reachable, self.permitted = self._routed(subject)
 
     @staticmethod
     def _keys(
@@ -170,3 +177,21 @@ class Matching:
         refs = max(tables.items, len(tables.data_ids), tables.tasks)
         what: Any = kind.astype(np.int64) * refs + ref
         return np.asarray((what * (tables.nodes + 1) + origin) * tables.nodes + dst, np.int64)
+
+    def _routed(self, subject: Subject) -> tuple[BoolArray, BoolArray]:
+        needs, tables = self.needs, subject.tables
+        rule = np.zeros(len(needs.kind), np.int64)
+        for kind, table in ((EDGE, tables.item_rule), (READ, tables.data_rule)):
+            chosen = needs.kind == kind
+            rule[chosen] = table[needs.ref[chosen]]
+        sourced = needs.src >= 0
+        reachable = sourced & tables.routes.reachable[needs.src, needs.dst]
+        permitted = reachable & tables.permits_table[rule, needs.src, needs.dst]
+        for n in np.flatnonzero(
+            ~sourced
+        ):  # data whose holders have no route, or none with the tags
+            holders = tables.home[needs.ref[n]].copy()
+            data, node = subject.placed
+            holders[node[data == needs.ref[n]]] = True
+            reachable[n] = tables.routes.reachable[holders, needs.dst[n]].any()
+        return reachable, permitted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,8 @@ class Subject:
 
     Attributes
     ----------
+    keys : int64[...]
+        For each row of ``plan.parts``, what no other row may have too.
     kept : int[P]
         Rows of ``plan.parts`` that count.
     task, node, mode, fraction, start, finish : [P]
@@ -65,11 +67,13 @@ class Subject:
         parts = plan.parts
         self.slack = tolerance * float(parts.finish[np.isfinite(parts.finish)].max(initial=0.0))
         divisible = self.tables.divisible[parts.task]
-        keys = parts.task.astype(np.int64) * self.tables.nodes + np.where(divisible, parts.node, 0)
-        self.kept = first_rows(keys)
-        _, self.task, self.node, self.mode, self.fraction, self.start, self.finish = (
-            column[self.kept] for column in parts
-        )
+        # What may be listed once: an indivisible task, a divisible one on each node.
+        where = np.where(divisible, parts.node, 0)
+        self.keys = parts.task.astype(np.int64) * self.tables.nodes + where
+        self.kept = first_rows(self.keys)
+        self.task, self.node = parts.task[self.kept], parts.node[self.kept]
+        self.mode, self.fraction = parts.mode[self.kept], parts.fraction[self.kept]
+        self.start, self.finish = parts.start[self.kept], parts.finish[self.kept]
         self.share = np.where(divisible[self.kept], self.fraction, 1.0)
 
     # -- quantities that several rules share -----------------------------------------------------
@@ -108,7 +112,7 @@ class Subject:
         return data[away], node[away]
 
     def later(self, time: FloatArray, bound: FloatArray) -> BoolArray:
-        """Where a time passes its bound; times that are not finite are the rule ``times``'s matter."""
+        """Where a time passes its bound; one that is not finite is a matter of ``times``."""
         known = np.isfinite(time) & np.isfinite(bound)
         return known & (time > bound + self.slack)
 
@@ -122,9 +126,11 @@ class Subject:
         """Ids of tasks."""
         return tuple(self.tables.task_ids[i] for i in positions)
 
-    def part(self, row: int) -> str:
+    def part(self, row: SupportsIndex) -> str:
         """A kept row in words."""
-        return f"task {self.tables.task_ids[self.task[row]]} on {self.tables.node_ids[self.node[row]]}"
+        return (
+            f"task {self.tables.task_ids[self.task[row]]} on {self.tables.node_ids[self.node[row]]}"
+        )
 
     def source(self, kind: int, ref: int) -> str:
         """Id of what a transfer carries from: a task, a data item, or the task that moves."""
@@ -141,22 +147,28 @@ class Subject:
         """A transfer in words."""
         nodes, source = self.tables.node_ids, self.source(kind, ref)
         name = self.tables.item_name[ref] if kind == EDGE else None
-        what = {EDGE: f"the output of {source}", READ: f"data {source}", MOVE: f"task {source}"}[kind]
+        what = {EDGE: f"the output of {source}", READ: f"data {source}", MOVE: f"task {source}"}[
+            kind
+        ]
         item = f" (item {name})" if name is not None else ""
         return f"{what}{item}, {nodes[src] if src >= 0 else '?'} to {nodes[dst]}"
 
-    def row(self, x: int) -> str:
+    def row(self, x: SupportsIndex) -> str:
         """A listed transfer in words."""
         rows = self.plan.transfers
-        return self.transfer(int(rows.kind[x]), int(rows.ref[x]), int(rows.src[x]), int(rows.dst[x]))
+        return self.transfer(
+            int(rows.kind[x]), int(rows.ref[x]), int(rows.src[x]), int(rows.dst[x])
+        )
 
-    def of_row(self, x: int) -> tuple[str, ...]:
+    def of_row(self, x: SupportsIndex) -> tuple[str, ...]:
         """Ids that a listed transfer concerns, by its own word."""
         rows = self.plan.transfers
-        return self.carried(int(rows.kind[x]), int(rows.ref[x]), self.tasks(self.plan.waiting.of(x)))
+        return self.carried(
+            int(rows.kind[x]), int(rows.ref[x]), self.tasks(self.plan.waiting.of(int(x)))
+        )
 
     def of_part(
-        self, rule: str, row: int, time: Any, needed: Any, found: Any, message: str
+        self, rule: str, row: SupportsIndex, time: Any, needed: Any, found: Any, message: str
     ) -> Violation:
         """A violation by one kept row: its items are the task and the node."""
         items = (self.tables.task_ids[self.task[row]], self.tables.node_ids[self.node[row]])

@@ -28,14 +28,17 @@ Json = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 Verbose = Annotated[
-    int, typer.Option("--verbose", "-v", count=True, help="Say more; twice for still more.")
+    int,
+    typer.Option(
+        "--verbose", "-v", count=True, show_default=False, help="Say more; twice for still more."
+    ),
 ]
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters alone.")]
 Minimize = Annotated[
     str | None,
     typer.Option(
-        metavar="METRIC[=WEIGHT],...",
-        help="What to minimize, instead of what the instance says: latency, or latency=1,energy=0.1.",
+        metavar="GOAL",
+        help="A metric, or weights as in latency=1,energy=0.1. Default: what the instance says.",
     ),
 ]
 Limits = Annotated[
@@ -43,13 +46,13 @@ Limits = Annotated[
     typer.Option(
         "--limit",
         metavar="METRIC=BOUND",
-        help="Upper bound on a metric; repeat for several. They replace the instance's own limits; "
-        "none lifts those.",
+        help="Upper bound on a metric; repeat for several. Replaces the instance's limits; "
+        "--limit none lifts them.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is random.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of everything that is random.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Solver threads. Default: the method chooses.")
+    int | None, typer.Option(min=1, metavar="N", help="Solver threads. Default: the method chooses.")
 ]
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "": 1.0}

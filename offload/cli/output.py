@@ -7,7 +7,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["Session", "error_lines", "guarded_pipe", "json_text", "plain", "table"]
+__all__ = ["Session", "error_lines", "leave_pipe", "json_text", "plain", "table"]
 
 MOST_ISSUES = 20  # lines of errors of one file
+_WIDEST = 24  # columns that a cell of a table may always take
 _ASCII = str.maketrans({
     "…": "~", "µ": "u", "→": ">", "≤": "<", "×": "x", "·": ".", "–": "-", "─": "-", "━": "-",
 })  # fmt: skip
@@ -40,10 +42,17 @@ class Session:
     def of(cls, context: typer.Context, **options: Any) -> Session:
         """The session of a command, with the command's own options on top of the root's."""
         session: Session = context.ensure_object(cls)
-        session.verbose += options.get("verbose", 0)
-        session.quiet |= options.get("quiet", False)
         session.ascii |= options.get("ascii", False)
+        session.set_talk(options.get("verbose", 0), options.get("quiet", False))
         return session
+
+    def set_talk(self, verbose: int, quiet: bool) -> None:
+        """How much to say, on top of what was asked for before."""
+        self.verbose += verbose
+        self.quiet |= quiet
+        levels = (logging.WARNING, logging.INFO, logging.DEBUG)
+        level = logging.ERROR if self.quiet else levels[min(self.verbose, 2)]
+        logging.getLogger("offload").setLevel(level)
 
     def console(self, stream: TextIO | None = None) -> Console:
         """A rich console on standard output; ids are shown as they are, never as markup."""
@@ -143,33 +152,39 @@ def _jsonable(value: Any) -> Any:
     return str(value)
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = ()) -> Table:
-    """A table without borders; columns named in ``left`` (and the first) flush left."""
+def table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    left: Sequence[str] = (),
+    wrap: Sequence[str] = (),
+) -> Table:
+    """A table without borders.
+
+    Columns named in ``left`` (and the first) are flush left. Those in ``wrap`` give way where the
+    terminal is narrow; of the others, only very long cells are cut.
+    """
+    from rich.cells import cell_len
     from rich.table import Table
 
+    body = [[plain(cell) for cell in row] for row in rows]
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for position, header in enumerate(headers):
-        text = position == 0 or header in left
+        needed = max([cell_len(header), *(cell_len(row[position]) for row in body)])
+        wraps = header in wrap
         made.add_column(
             header,
-            justify="left" if text else "right",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=min(len(header), 6),
+            justify="left" if position == 0 or header in left else "right",
+            no_wrap=not wraps,
+            overflow="fold" if wraps else "ellipsis",
+            min_width=min(needed, 12 if wraps else _WIDEST),
         )
-    for row in rows:
-        made.add_row(*(plain(cell) for cell in row))
+    for row in body:
+        made.add_row(*row)
     return made
 
 
-@contextlib.contextmanager
-def guarded_pipe() -> Iterator[None]:
-    """Ends the command quietly when the reader of its output has gone (``offload schema | head``)."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more at its end; that must not fail again.
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
+def leave_pipe() -> None:
+    """Make what is still written to standard output go nowhere: its reader has gone."""
+    # The interpreter flushes once more at its end; that must not fail again.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

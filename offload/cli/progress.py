@@ -84,7 +84,8 @@ class _State:
         if last is None:
             return "  ".join([*parts, "working"])
         parts.append(last.method)
-        parts.append("no plan yet" if last.objective is None else self._show(last.objective))
+        best = None if last.objective is None else f"objective {self._show(last.objective)}"
+        parts.append(best or "no plan yet")
         if last.bound is not None and math.isfinite(last.bound):
             parts.append(f"bound {self._show(last.bound)}")
             if last.objective is not None and last.objective > 0:

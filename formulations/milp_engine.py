@@ -1,0 +1,301 @@
+"""Running a PuLP problem: HiGHS in this process, or CBC as a child process.
+
+Both answer with an :class:`Outcome` that is read from the solver itself, because PuLP reports
+"Optimal" for an incumbent at a time limit, and even for an interrupt without any incumbent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+import pulp
+from numpy.typing import NDArray
+
+from offload.errors import OffloadError, SolverUnavailable
+
+try:
+    import highspy
+except ImportError:  # CBC remains
+    highspy = None
+
+__all__ = ["TOLERANCE", "ArrayHiGHS", "Control", "Outcome", "run", "solver_of", "versions"]
+
+FloatArray = NDArray[np.float64]
+
+TOLERANCE = 1e-9  # on rows, integrality and reduced costs; HiGHS allows 1e-10 at least
+POLL = 0.02  # seconds between two looks at the clock, the cancellation and the solver's news
+
+
+@dataclass
+class Control:
+    """How long and how hard a solver runs, and whom it tells.
+
+    Attributes
+    ----------
+    stopped
+        Why to stop now ("time", "cancelled"), or ``None``; asked every 0.02 s.
+    seconds
+        Seconds left at the start.
+    gap
+        Relative gap at which to stop.
+    nodes
+        Most branch-and-bound nodes: work that does not depend on the machine's speed.
+    warm
+        Whether the variables' values are a solution, or a part of one, to start from.
+    on_solution
+        Called with an improved solution as the variables' values (CBC tells only the last one).
+    on_bound
+        Called with an improved bound on the objective.
+    """
+
+    stopped: Callable[[], str | None] = lambda: None
+    seconds: float = float("inf")
+    gap: float = 0.0
+    threads: int | None = None
+    seed: int = 0
+    nodes: int | None = None
+    warm: bool = False
+    on_solution: Callable[[], None] = lambda: None
+    on_bound: Callable[[float], None] = lambda bound: None
+
+
+@dataclass
+class Outcome:
+    """What a solver found.
+
+    Attributes
+    ----------
+    proof
+        "optimal" (to the gap), "infeasible", or ``None``.
+    found
+        Whether the variables' values are a solution.
+    bound
+        The solver's bound on the objective, its constant included; ``None`` without one.
+    stopped
+        "time", "work", "cancelled", or ``None``.
+    note
+        What the solver says if it ended in no other way.
+    """
+
+    proof: str | None = None
+    found: bool = False
+    bound: float | None = None
+    stopped: str | None = None
+    note: str = ""
+
+
+def solver_of(name: str | None) -> str:
+    """The solver to use: the one that was asked for, else the first one that loads.
+
+    Raises
+    ------
+    OffloadError
+        For a name that is no solver.
+    SolverUnavailable
+        If it does not load here.
+    """
+    from formulations.milp_cbc import cbc_path
+
+    if name not in (None, "highs", "cbc"):
+        raise OffloadError(f"option 'solver': must be 'highs' or 'cbc', got {name!r}")
+    if name != "cbc" and highspy is not None:
+        return "highs"
+    if name != "highs" and cbc_path() is not None:
+        return "cbc"
+    fix = "install highspy>=1.12,<1.14" if name != "cbc" else "install pulp>=3.3,<4, which has CBC"
+    raise SolverUnavailable(f"{name or 'neither highs nor cbc'} does not load here; {fix}")
+
+
+def versions(solver: str) -> dict[str, str]:
+    """Versions of PuLP and of the solver."""
+    from formulations.milp_cbc import cbc_version
+
+    own = {"highspy": version("highspy")} if solver == "highs" else {"cbc": cbc_version()}
+    return {"pulp": version("pulp"), **own}
+
+
+def run(problem: pulp.LpProblem, control: Control, solver: str = "highs") -> Outcome:
+    """Solve a problem; the values are on its variables afterwards, if there are any."""
+    from formulations.milp_cbc import ChildCBC
+
+    engine = ArrayHiGHS(control) if solver == "highs" else ChildCBC(control)
+    problem.solve(engine)
+    return engine.outcome
+
+
+class Columns(NamedTuple):
+    """A problem as arrays: minimize cost x, low <= x <= high, row_low <= A x <= row_high."""
+
+    cost: FloatArray
+    low: FloatArray
+    high: FloatArray
+    integral: NDArray[np.int32]
+    row_low: FloatArray
+    row_high: FloatArray
+    start: NDArray[np.int32]
+    index: NDArray[np.int32]
+    value: FloatArray
+
+
+def _bounds(values: Sequence[float | None], infinite: float) -> FloatArray:
+    return np.array([infinite if value is None else value for value in values], float)
+
+
+def columns_of(problem: pulp.LpProblem) -> Columns:
+    """A PuLP problem as arrays, by rows; variables as ``problem.variables()`` has them."""
+    variables, rows = problem.variables(), problem.constraints()
+    position = {id(variable): c for c, variable in enumerate(variables)}
+    cost = np.zeros(len(variables))
+    for variable, coefficient in problem.objective.items():
+        cost[position[id(variable)]] = coefficient
+    start = np.zeros(len(rows) + 1, np.int32)
+    np.cumsum([len(row.expr) for row in rows], out=start[1:])
+    return Columns(
+        cost if problem.sense == pulp.LpMinimize else -cost,
+        _bounds([v.lowBound for v in variables], -np.inf),
+        _bounds([v.upBound for v in variables], np.inf),
+        np.array([v.cat == pulp.LpInteger for v in variables], np.int32),
+        _bounds([row.getLb() for row in rows], -np.inf),
+        _bounds([row.getUb() for row in rows], np.inf),
+        start,
+        np.array([position[id(v)] for row in rows for v in row.expr], np.int32),
+        np.array([a for row in rows for a in row.expr.values()], float),
+    )
+
+
+class ArrayHiGHS(pulp.HiGHS):
+    """HiGHS fed with whole arrays, run in a thread of its own, watched and stopped by callbacks.
+
+    A fresh thread for each run, because HiGHS keeps its workers by thread and refuses another
+    number of them later. The caller's thread only polls: it alone touches the variables.
+    """
+
+    def __init__(self, control: Control) -> None:
+        limits = {} if control.nodes is None else {"mip_max_nodes": control.nodes}
+        super().__init__(
+            msg=False, gapRel=control.gap, gapAbs=0.0, threads=control.threads or 1,
+            timeLimit=control.seconds if np.isfinite(control.seconds) else None,
+            random_seed=control.seed % 2**31, mip_feasibility_tolerance=TOLERANCE,
+            primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE,
+            **limits,
+        )  # fmt: skip
+        self.control = control
+        self.outcome = Outcome()
+        self._stop = threading.Event()
+        self._reason: str | None = None
+        self._error: BaseException | None = None
+        self._solution: FloatArray | None = None
+        self._bound = -np.inf
+
+    def buildSolverModel(self, lp: pulp.LpProblem) -> None:  # noqa: N802
+        """Pass the problem to HiGHS as arrays; PuLP's own way takes 16 times as long."""
+        table = columns_of(lp)
+        self._variables = lp.variables()
+        self._sign = 1.0 if lp.sense == pulp.LpMinimize else -1.0
+        rowwise, minimize = 2, 1
+        lp.solverModel.passModel(
+            len(table.cost), len(table.row_low), len(table.value), rowwise, minimize,
+            self._sign * lp.objective.constant, table.cost, table.low, table.high,
+            table.row_low, table.row_high, table.start, table.index, table.value, table.integral,
+        )  # fmt: skip
+        if self.control.warm:
+            known = [c for c, v in enumerate(self._variables) if v.varValue is not None]
+            values = np.array([self._variables[c].varValue for c in known], float)
+            lp.solverModel.setSolution(len(known), np.array(known, np.int32), values)
+
+    def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
+        """Run until the solver ends, and tell its news from this thread meanwhile."""
+        highs, control = lp.solverModel, self.control
+        highs.setCallback(self._hear, None)
+        kinds = highspy.cb.HighsCallbackType
+        for kind in (kinds.kCallbackMipInterrupt, kinds.kCallbackMipImprovingSolution):
+            highs.startCallback(kind)
+        runner = threading.Thread(target=self._run, args=(highs,), daemon=True)
+        runner.start()
+        try:
+            told = -np.inf
+            while runner.is_alive():
+                runner.join(POLL)
+                self._reason = self._reason or control.stopped()
+                if self._reason:
+                    self._stop.set()
+                self._tell_solution()
+                if self._bound > told:
+                    told = self._bound
+                    control.on_bound(self._sign * told)
+        finally:
+            self._stop.set()
+            runner.join()
+            highs.setCallback(None, None)
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, highs: Any) -> None:
+        try:
+            highs.run()
+        except BaseException as error:  # handed over to the caller's thread
+            self._error = error
+
+    def _hear(self, kind: int, message: str, out: Any, into: Any, data: Any) -> None:
+        """Callback in the solver's thread: note the news, say whether to stop."""
+        if kind == int(highspy.cb.HighsCallbackType.kCallbackMipImprovingSolution):
+            self._solution = np.array(out.mip_solution, float)
+        else:
+            self._bound = max(self._bound, out.mip_dual_bound)
+            if self._stop.is_set():
+                into.user_interrupt = True
+
+    def _tell_solution(self) -> None:
+        solution, self._solution = self._solution, None
+        if solution is not None:
+            self._assign(solution)
+            self.control.on_solution()
+
+    def _assign(self, solution: Sequence[float] | FloatArray) -> None:
+        for variable, value in zip(self._variables, solution, strict=True):
+            variable.varValue = float(value)
+
+    def findSolutionValues(self, lp: pulp.LpProblem) -> tuple[int, int]:  # noqa: N802
+        """Read status, values and bound from HiGHS itself."""
+        highs, info = lp.solverModel, lp.solverModel.getInfo()
+        status = highs.getModelStatus()
+        known = highspy.HighsModelStatus
+        stops = {
+            known.kTimeLimit: "time", known.kInterrupt: self._reason or "time",
+            known.kIterationLimit: "work", known.kSolutionLimit: "work",
+        }  # fmt: skip
+        out = self.outcome
+        out.found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        out.stopped = stops.get(status)
+        if status == known.kOptimal:
+            out.proof = "optimal"
+        elif status in (known.kInfeasible, known.kUnboundedOrInfeasible):
+            out.proof = "infeasible"  # every objective here is bounded from below
+        elif out.stopped is None:
+            out.note = f"HiGHS ended with {highs.modelStatusToString(status)!r}"
+        for variable in self._variables:
+            variable.varValue = None
+        if out.found:
+            self._assign(highs.getSolution().col_value)
+        if out.proof != "infeasible":
+            integral = any(v.cat == pulp.LpInteger for v in self._variables)
+            bound = info.mip_dual_bound if integral else info.objective_function_value
+            bound = max(bound, self._bound) if integral or out.proof else -np.inf
+            out.bound = self._sign * float(bound) if np.isfinite(bound) else None
+        return pulp_status(out)
+
+
+def pulp_status(out: Outcome) -> tuple[int, int]:
+    """PuLP's two status numbers, honest ones: "Optimal" only with a proof."""
+    if out.proof == "optimal":
+        return pulp.LpStatusOptimal, pulp.LpSolutionOptimal
+    if out.proof == "infeasible":
+        return pulp.LpStatusInfeasible, pulp.LpSolutionInfeasible
+    if out.found:
+        return pulp.LpStatusNotSolved, pulp.LpSolutionIntegerFeasible
+    return pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound

@@ -1,0 +1,142 @@
+"""When each task can run at all: the windows that keep a scheduling model's big-M small.
+
+head_ik is the earliest start of task i on node k, tail_ik the least time from its finish to the
+end of the plan, late_ik its latest finish there in any plan that is worth finding: one that keeps
+deadlines and limits, and is no worse than the plan at hand. Where a window is too short for the
+task, the node is struck out. Every bound is widened by the checker's tolerance.
+
+Among the plans worth finding some starts each task as early as its own orders allow, so that its
+latency is a path of tasks and transfers: at most
+max_i release_i + sum_i max_k p_ik + sum_j max_e,k,l c_ekl.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from formulations.milp_terms import FAVOUR, SIZE, Case, power_of_two
+from offload.bounds import heads, metric_bounds, tails
+
+__all__ = ["Windows"]
+
+FloatArray = NDArray[np.float64]
+
+
+class Windows:
+    """Windows of a case, in units of time that make the horizon about 1000.
+
+    Parameters
+    ----------
+    case
+        Instance and goal.
+    most
+        Objective of the plan at hand; infinite without one.
+
+    Attributes
+    ----------
+    unit : float
+        Seconds of a unit of time.
+    usable : bool[T, K]
+        Nodes on which a task can run in time.
+    length, head, tail, late : float64[T, K]
+        In units of time; ``late`` is the latest finish.
+    delay : float64[I, K, K]
+        In units of time, infinite without a permitted route.
+    horizon : float
+        Largest latency, in units of time.
+    """
+
+    def __init__(self, case: Case, most: float = np.inf) -> None:
+        self.case = case
+        self.usable = case.usable.copy()
+        self._seconds(most)
+        self.unit = unit = power_of_two(self.horizon / SIZE)
+        self.horizon /= unit
+        fine = self.usable
+        self.length, self.head, self.tail, self.late = (
+            np.where(fine, values, np.inf) / unit
+            for values in (case.length, self.head, self.tail, self.late)
+        )
+        self.delay = case.delay / unit
+
+    @property
+    def empty(self) -> bool:
+        """Whether some task has no node left: no plan is worth finding."""
+        return not bool(self.usable.any(axis=1).all())
+
+    def _seconds(self, most: float) -> None:
+        """Heads, tails and latest finishes in seconds."""
+        case, tables = self.case, self.case.tables
+        known = metric_bounds(case.problem)
+        self.horizon = self._longest_path()
+        rounds = 0
+        while rounds < 4 and not self.empty:
+            rounds += 1
+            before = self.usable.copy()
+            length = np.where(before, case.length, np.inf)
+            self.head, self.tail = heads(tables, length), tails(tables, length)
+            finish = np.where(before, self.head + length, np.inf).min(axis=1)
+            latest = tables.deadline.copy()
+            self._tighten(case.goal.minimize, most, finish, latest, known)
+            for metric, limit in case.goal.limits.items():
+                self._tighten({metric: 1.0}, limit, finish, latest, known)
+            self.late = self._latest(latest, length)
+            self.usable &= self.head + length <= self.late
+            if (self.usable == before).all():
+                break
+
+    def _longest_path(self) -> float:
+        """Seconds that no plan with tasks as early as their orders allow takes longer than."""
+        case, tables = self.case, self.case.tables
+        longest = np.where(case.usable, case.length, 0.0).max(axis=1, initial=0.0)
+        waits = np.zeros(tables.tasks)
+        delay = np.where(np.isfinite(case.delay), case.delay, 0.0).max(axis=(1, 2), initial=0.0)
+        np.maximum.at(waits, tables.edge_dst, delay[tables.edge_item])
+        total = tables.release.max(initial=0.0) + longest.sum() + waits.sum()
+        return float(total) * (1 + FAVOUR)
+
+    def _tighten(
+        self,
+        weights: Mapping[str, float],
+        most: float,
+        finish: FloatArray,
+        latest: FloatArray,
+        known: Mapping[str, float],
+    ) -> None:
+        """Latest finishes and latency in plans whose weighted sum of metrics is at most ``most``.
+
+        What the sum exceeds its own lower bound by may all be spent on one task.
+        """
+        if not np.isfinite(most):
+            return
+        tables = self.case.tables
+        spare = most * (1 + FAVOUR) - sum(w * known[m] for m, w in weights.items() if w > 0)
+        spare = max(spare, 0.0)  # below 0 only by rounding, or there is no plan: the model sees it
+        path = known["latency"]
+        idle = weights.get("energy", 0.0) * float(tables.idle_power.sum())
+        rate = weights.get("latency", 0.0) + idle
+        if rate > 0:
+            self.horizon = min(self.horizon, (path + spare / rate) * (1 + FAVOUR))
+        with np.errstate(divide="ignore"):
+            share = weights.get("completion", 0.0) * tables.weight
+            latest[:] = np.minimum(latest, finish + spare / np.where(share > 0, share, 0.0))
+            share = np.where(np.isfinite(tables.due), weights.get("tardiness", 0.0) * tables.weight, 0)
+            wanted = np.maximum(finish, np.where(share > 0, tables.due, np.inf))
+            latest[:] = np.minimum(latest, wanted + spare / np.where(share > 0, share, 0.0))
+
+    def _latest(self, latest: FloatArray, length: FloatArray) -> FloatArray:
+        """Latest finish on each node, passed back over the edges; float64[T, K]."""
+        case, tables = self.case, self.case.tables
+        slack = FAVOUR * self.horizon
+        late = np.minimum(latest[:, None] + slack, self.horizon + slack - self.tail)
+        for i in tables.topological[::-1].tolist():
+            for e in tables.outgoing.of(i).tolist():
+                j = int(tables.edge_dst[e])
+                fine = self.usable[j]
+                start = np.where(fine, late[j] - np.where(fine, length[j], 0.0), -np.inf)
+                allowed = start[None, :] - case.delay[tables.edge_item[e]]
+                late[i] = np.minimum(late[i], allowed.max(axis=1, initial=-np.inf))
+        return late

@@ -1,0 +1,111 @@
+"""The answer of a solve in a few lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from offload.cli.arguments import describe
+from offload.cli.progress import goal_text
+from offload.cli.units import count, metric, number, percent
+
+if TYPE_CHECKING:
+    from offload.plan import Plan, Result
+
+__all__ = ["STYLES", "headline", "metric_lines", "node_line", "reason_text", "result_json", "run_line"]
+
+STYLES = {"optimal": "bold green", "feasible": "bold", "infeasible": "bold red", "unknown": "bold red"}
+_STOPPED = {
+    "time": "time limit", "work": "work limit", "cancelled": "cancelled", "gap": "gap reached",
+}  # fmt: skip
+_COLUMN = 40  # width of one of two columns of metrics
+
+
+def reason_text(stopped: str | None, reason: str | None) -> str:
+    """Why a solve stopped before a proof, and why there is no plan, as far as they are known."""
+    parts = [_STOPPED.get(stopped, stopped)] if stopped else []
+    return ": ".join([*parts, *([reason] if reason else [])])
+
+
+def headline(result: Result | Mapping[str, Any]) -> str:
+    """Status, objective and what is proved, in one line."""
+    facts: Mapping[str, Any] = result if isinstance(result, Mapping) else result.summary()
+    status, objective, bound = (facts.get(name) for name in ("status", "objective", "bound"))
+    stopped = f"; stopped: {reason_text(facts['stopped'], None)}" if facts.get("stopped") else ""
+    if objective is None:
+        words = {"infeasible": "no plan exists", "unknown": "no plan found"}.get(str(status), "no plan")
+        why = f"; {facts['reason']}" if facts.get("reason") else ""
+        return f"{status}: {words}{stopped}{why}"
+    minimize = facts.get("minimize") or {"latency": 1.0}
+    value, limit = (_apart(minimize, objective, bound) if bound is not None else
+                    (goal_text(minimize)(objective), ""))  # fmt: skip
+    name = describe(minimize)
+    text = f"{name} {value}" if name in minimize else f"objective {value} ({name})"
+    return f"{status}: {text}, {_proof(facts, limit)}{stopped}"
+
+
+def _apart(minimize: dict[str, float], objective: float, bound: float) -> tuple[str, str]:
+    """Objective and bound with enough digits to see that they differ, if they do."""
+    for digits in (6, 9, 12):
+        show = goal_text(minimize, digits)
+        value, limit = show(objective), show(bound)
+        if value != limit or abs(objective - bound) <= 1e-9 * abs(objective):
+            break
+    return value, limit
+
+
+def _proof(facts: Mapping[str, Any], bound: str) -> str:
+    if not bound:
+        return "not proved, no bound"
+    gap = facts.get("gap")
+    if facts.get("status") == "optimal":
+        exact = gap is None or gap <= 1e-9
+        return f"proved (bound {bound})" if exact else f"proved to {percent(gap)} (bound {bound})"
+    if gap is None:
+        return f"not proved (bound {bound})"
+    return f"at most {percent(gap)} above the best possible (bound {bound})"
+
+
+def metric_lines(metrics: Mapping[str, float]) -> list[str]:
+    """All metrics with their units, two in a line."""
+    cells = [f"{name:<11} {metric(name, value)}" for name, value in metrics.items()]
+    half = (len(cells) + 1) // 2
+    pairs = zip(cells[:half], [*cells[half:], ""], strict=False)
+    return [f"  {left:<{_COLUMN - 2}}{right}".rstrip() for left, right in pairs]
+
+
+def node_line(plan: Plan, most: int = 8) -> str:
+    """How many nodes work, and the busiest of them with their numbers of tasks."""
+    tables = plan.problem.tables
+    tasks: dict[int, int] = {}
+    for k in plan.parts.node.tolist():
+        tasks[k] = tasks.get(k, 0) + 1
+    busiest = sorted(tasks, key=lambda k: (-tasks[k], k))
+    shown = [f"{tables.node_ids[k]} ({tasks[k]})" for k in busiest[:most]]
+    more = f", and {len(busiest) - most} more" if len(busiest) > most else ""
+    head = f"{count(tables.tasks, 'task')} on {len(busiest)} of {count(tables.nodes, 'node')}"
+    moved = len(plan.transfers.plan)
+    return f"{head}: {', '.join(shown)}{more}; {count(moved, 'transfer')}"
+
+
+def run_line(result: Result) -> str:
+    """By which method, in what time, with which seed and versions."""
+    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    text = f"by {result.method} in {number(result.seconds, 3)} s, seed {result.seed}"
+    return f"{text} ({versions})" if versions else text
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """Everything but the plan's rows, for machines."""
+    plan = result.plan
+    if plan is None:
+        return {**result.summary(), "metrics": None, "assignment": None}
+    ids = plan.problem.tables
+    assignment: dict[str, Any] = {}
+    for i, k in zip(plan.parts.task.tolist(), plan.parts.node.tolist(), strict=True):
+        name = ids.task_ids[i]
+        if ids.divisible[i]:
+            assignment.setdefault(name, []).append(ids.node_ids[k])
+        else:
+            assignment[name] = ids.node_ids[k]
+    return {**result.summary(), "metrics": plan.metrics, "assignment": assignment}

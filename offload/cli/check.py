@@ -1,0 +1,118 @@
+"""``offload check``: does a plan hold?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from offload.cli.arguments import (
+    InstanceFile, Json, Limits, PlanArgument, Quiet, Verbose, goal, one_standard_input,
+)  # fmt: skip
+from offload.cli.output import Session, plain
+
+if TYPE_CHECKING:
+    from offload.plan import Plan, Violation
+
+EXAMPLE = """
+offload check instances/topcuoglu-2002.json topcuoglu-2002.plan.json
+
+offload solve crossing.json -o - | offload check crossing.json - --limit energy=50
+"""
+_NEAR = 1e-9  # relative difference up to which a stated figure agrees with the measured one
+
+
+def command(
+    context: typer.Context,
+    instance: InstanceFile,
+    plan: PlanArgument,
+    limit: Limits = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, metavar="X", help="Relative tolerance on times and amounts.")
+    ] = 1e-9,
+    json: Json = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Check every rule of an instance on a plan, and measure the plan anew.
+
+    Exit status: 0 the plan holds, 1 it does not, 2 bad input or usage.
+    """  # fmt: skip
+    session = Session.of(context, verbose=verbose, quiet=quiet)
+    _, bounds = goal(None, limit)
+    one_standard_input(INSTANCE=instance, PLAN=plan)
+
+    import offload
+
+    problem = offload.load(instance)
+    made = offload.load_plan(plan, problem)
+    found = offload.check(problem, made, limits=bounds, tolerance=tolerance)
+    if json:
+        session.json({
+            "instance": problem.name, "holds": not found,
+            "violations": [_record(violation) for violation in found],
+            "metrics": made.metrics, "stated": made.stated,
+        })  # fmt: skip
+    else:
+        _print(session, made, found)
+    for remark in [*_disagreements(made), *_other_limits(made, bounds)]:
+        session.note(f"note: {remark}")
+    return 1 if found else 0
+
+
+def _print(session: Session, plan: Plan, found: list[Violation]) -> None:
+    from offload.cli.answer import metric_lines, node_line
+    from offload.cli.units import count
+
+    if found:
+        session.print(f"does not hold: {count(len(found), 'violation')}", style="bold red")
+        session.print(*(plain(str(violation)) for violation in found))
+        return
+    session.print("holds", style="bold green")
+    session.print(node_line(plan), *metric_lines(plan.metrics))
+
+
+def _record(violation: Violation) -> dict[str, Any]:
+    names = ("rule", "items", "time", "needed", "found", "message")
+    return {name: getattr(violation, name) for name in names}
+
+
+def _disagreements(plan: Plan) -> list[str]:
+    """Where the file's own figures differ from those measured from its times."""
+    pairs = [(f"metrics.{name}", value, plan.metrics.get(name)) for name, value in plan.stated.items()]
+    objective, weights = plan.result.get("objective"), plan.result.get("minimize")
+    if _is_number(objective) and _are_weights(weights, plan):
+        pairs.append(("result.objective", objective, plan.objective(weights)))
+    return [
+        f"the plan file says {name} = {stated!r}, measured {measured!r}"
+        for name, stated, measured in pairs
+        if measured is not None and not _agree(stated, measured)
+    ]
+
+
+def _agree(stated: float, measured: float) -> bool:
+    # Written so that NaN, which equals nothing, agrees with nothing but NaN.
+    both_undefined = stated != stated and measured != measured
+    near = abs(stated - measured) <= _NEAR * max(abs(stated), abs(measured))
+    return both_undefined or stated == measured or near
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_weights(value: Any, plan: Plan) -> bool:
+    return isinstance(value, dict) and all(
+        name in plan.metrics and _is_number(weight) for name, weight in value.items()
+    )
+
+
+def _other_limits(plan: Plan, bounds: dict[str, float] | None) -> list[str]:
+    """The limits that the plan was made for, where they are not those that were checked."""
+    recorded = plan.result.get("limits")
+    checked = plan.problem.limits if bounds is None else bounds
+    if not _are_weights(recorded, plan) or recorded == checked:
+        return []
+    said = ", ".join(f"{name}={value:g}" for name, value in recorded.items()) or "none"
+    flags = " ".join(f"--limit {name}={value!r}" for name, value in recorded.items()) or "--limit none"
+    return [f"the plan was made under other limits ({said}) than those checked; add {flags}"]

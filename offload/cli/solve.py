@@ -1,0 +1,175 @@
+"""``offload solve``: find a plan, save it, say how good it is."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offload.cli.arguments import (
+    Ascii, InstanceFile, Json, Limits, Minimize, Quiet, Seed, Threads, Verbose, duration, goal,
+    method_options, one_standard_input, stem, wrong,
+)  # fmt: skip
+from offload.cli.output import Session
+
+if TYPE_CHECKING:
+    from offload.plan import Result
+    from offload.problem import Problem
+
+EXAMPLE = """
+offload solve instances/topcuoglu-2002.json --time-limit 10s
+
+offload solve city.json.gz --minimize latency=1,energy=0.1 --limit cost=2
+"""
+_SMALL = 60  # tasks up to which a Gantt is drawn without being asked for
+
+
+def command(
+    context: typer.Context,
+    instance: InstanceFile,
+    method: Annotated[
+        str, typer.Option("--method", "-m", metavar="NAME", help="See: offload methods.")
+    ] = "auto",
+    minimize: Minimize = None,
+    limit: Limits = None,
+    time_limit: Annotated[
+        str, typer.Option("--time-limit", "-t", metavar="TIME", help="As in 90, 90s, 2m, none.")
+    ] = "60",
+    work_limit: Annotated[
+        float | None, typer.Option(min=0, metavar="X", help="Deterministic work at most (reproducible).")
+    ] = None,
+    gap: Annotated[
+        float | None, typer.Option(min=0, metavar="X", help="Stop at this relative gap; 0.01 is 1 %.")
+    ] = None,
+    threads: Threads = None,
+    seed: Seed = 0,
+    start: Annotated[
+        str | None, typer.Option(metavar="PLAN", help="Plan file to start from.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of the method; repeat for several."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE",
+            help="Where to save the plan; - is standard output. Default: <instance>.plan.json in "
+            "the current folder.",
+        ),
+    ] = None,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Do not save the plan.")] = False,
+    json: Json = False,
+    gantt: Annotated[
+        bool | None,
+        typer.Option(
+            "--gantt/--no-gantt", help="Draw the plan. Default: small plans on a terminal.",
+        ),
+    ] = None,
+    ascii: Ascii = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Find the best plan for an instance, save it and show it.
+
+    Ctrl-C stops the search and keeps the best plan found so far; a second one quits at once.
+
+    Exit status: 0 there is a plan, 1 there is none, 2 bad input or usage, 130 interrupted without
+    a plan.
+    """  # fmt: skip
+    session = Session.of(context, verbose=verbose, quiet=quiet, ascii=ascii)
+    weights, bounds = goal(minimize, limit)
+    options, seconds = method_options(option), duration(time_limit)
+    one_standard_input(INSTANCE=instance, **{"--start": start})
+    if no_save and output is not None:
+        raise wrong("--no-save", "cannot be combined with --output", output, "give one of them")
+
+    import offload
+    from offload.cli.progress import meter_for
+    from offload.cli.running import run
+
+    problem = offload.load(instance)
+    target = None if no_save else output or f"{stem(instance, problem.name)}.plan.json"
+    _check_writable(target)
+    first = None if start is None else offload.load_plan(start, problem)
+    meter = meter_for(session, weights or dict(problem.minimize))
+
+    def work(cancel: threading.Event) -> tuple[Result, str | None]:
+        result = offload.solve(
+            problem, method=method, minimize=weights, limits=bounds, time_limit=seconds,
+            work_limit=work_limit, gap=gap, threads=threads, seed=seed, start=first,
+            on_progress=meter.update, cancel=cancel, options=options,
+        )  # fmt: skip
+        # Saved in here, where a late signal cannot end the process before the file is written.
+        return result, _save(problem, result, target, explicit=output is not None)
+
+    result, saved = run(work, meter)
+    to_stdout = target == "-" and saved is not None
+    if json and not to_stdout:
+        from offload.cli.answer import result_json
+
+        session.json({"instance": problem.name, **result_json(result), "saved": saved})
+    elif not to_stdout:
+        _show(session, result, saved, gantt)
+    elif not session.quiet:
+        from offload.cli.answer import headline
+
+        session.note(headline(result))
+    return _status(result)
+
+
+def _status(result: Result) -> int:
+    from offload.cli.running import INTERRUPTED
+
+    if result.plan is not None:
+        return 0
+    return INTERRUPTED if result.stopped == "cancelled" else 1
+
+
+def _check_writable(target: str | None) -> None:
+    """Find out before a long solve, not after it, that its plan could not be saved."""
+    if target is None or target == "-":
+        return
+    path = Path(target)
+    fix = "name a file in a folder that can be written (-o), or use --no-save"
+    if path.is_dir():
+        raise wrong("--output", "is a folder", target, fix)
+    if not path.parent.is_dir():
+        raise wrong("--output", "its folder does not exist", target, fix)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise wrong("--output", "cannot be written", target, fix)
+
+
+def _save(problem: Problem, result: Result, target: str | None, explicit: bool) -> str | None:
+    """Save the plan, and where a file was asked for the answer without one; where it is now."""
+    from offload.files import write_bytes
+    from offload.plan_files import result_text
+
+    if target is None or (result.plan is None and not explicit):
+        return None
+    if result.plan is not None:
+        result.plan.save(target)
+    else:
+        write_bytes(target, result_text(problem, result).encode())
+    return target
+
+
+def _show(session: Session, result: Result, saved: str | None, gantt: bool | None) -> None:
+    from offload.cli.answer import STYLES, headline, metric_lines, node_line, run_line
+
+    session.print(headline(result), style=STYLES.get(result.status))
+    session.print(run_line(result))
+    plan = result.plan
+    if plan is not None:
+        session.print("", *metric_lines(plan.metrics), "", node_line(plan))
+        small = len(plan.parts.task) <= _SMALL and session.console().is_terminal
+        if gantt or (gantt is None and small):
+            from offload.cli.chart import chart_lines
+
+            session.print("", *chart_lines(plan, session.width, ascii=session.ascii), "")
+    if saved is not None:
+        what = "plan" if plan is not None else "answer without a plan"
+        session.print(f"{what} saved to {saved}")

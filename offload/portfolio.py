@@ -1,0 +1,62 @@
+"""The method `auto`: heuristics at once, then an exact method with the best of them as a start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from offload import registry
+from offload.errors import SolverUnavailable
+from offload.features import features_used
+from offload.plan import Plan
+from offload.registry import Answer, Request
+from offload.transfers import required_transfers
+
+__all__ = ["auto", "empty"]
+
+_QUICK = ("heft", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
+_LARGE = 5_000  # tasks above which one list scheduler has to do
+_EXACT = 20_000  # tasks times nodes up to which an exact model is worth building
+
+
+def empty(request: Request) -> Answer:
+    """The plan of an instance without tasks."""
+    tables = request.problem.tables
+    none = np.zeros((1, 0), np.int32)
+    nothing = np.zeros(0)
+    plan = Plan.assemble(
+        request.problem, none[0], nothing, nothing, required_transfers(tables, none)
+    )
+    return Answer(plan, bound=plan.objective(request.goal.minimize))
+
+
+def auto(request: Request) -> Answer:
+    """Heuristics, cheapest first, until one cannot be improved; then proof by an exact method."""
+    used = set(features_used(request.problem, request.goal))
+    best, best_value = request.start, float("inf")
+    if best is not None:
+        best_value = best.objective(request.goal.minimize)
+    known = registry.entries()
+    names = _QUICK[:1] if request.problem.tables.tasks > _LARGE else _QUICK
+    for name in names:
+        entry = known[name]
+        if request.stopped or not used <= entry.honours:
+            continue
+        plan = entry.load()(replace(request, start=None, options={})).plan
+        if plan is not None and request.keeps(plan):
+            value = plan.objective(request.goal.minimize)
+            request.report(plan, None)
+            if value < best_value:
+                best, best_value = plan, value
+    answer = Answer(best, stopped=request.stopped)
+    size = request.problem.tables.tasks * request.problem.tables.nodes
+    exact = known["cpsat"]
+    if request.stopped or size > _EXACT or not used <= exact.honours:
+        return answer
+    try:
+        proof = exact.load()(replace(request, start=best, options={}))
+    except SolverUnavailable:
+        return answer
+    proof.plan = proof.plan or best
+    return proof

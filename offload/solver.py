@@ -1,0 +1,315 @@
+"""solve(): picks the method, keeps the time, and lets only checked plans out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from offload import portfolio, registry
+from offload.bounds import lower_bound
+from offload.checker import check
+from offload.errors import Issue, OffloadError, PlanError, Unsupported
+from offload.features import Goal, features_used, goal_of
+from offload.plan import Plan, Progress, Result, Violation
+from offload.problem import METRICS, Problem
+from offload.registry import Answer, Entry, Request
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["GAP", "compare", "solve"]
+
+GAP = 1e-4  # "optimal" means a proof to this relative gap, unless the caller asks for another
+
+_log = logging.getLogger("offload")
+
+
+class _Judge:
+    """Everything a method reports passes here: only checked plans and the best bound stay."""
+
+    def __init__(
+        self, problem: Problem, goal: Goal, method: str, began: float,
+        on_progress: Callable[[Progress], object] | None,
+    ) -> None:  # fmt: skip
+        self.problem, self.goal, self.method, self.began = problem, goal, method, began
+        self.plan: Plan | None = None
+        self.objective = inf
+        self.bound = -inf
+        self.rejected: list[Violation] = []
+        self._tell = on_progress
+        self._lock = threading.Lock()
+
+    def report(self, plan: Plan | None, bound: float | None) -> None:
+        """Take a plan (if it is better and holds) or a bound (if it is higher)."""
+        with self._lock:
+            news = self._take_plan(plan) if plan is not None else False
+            if bound is not None and bound > self.bound:
+                self.bound, news = bound, True
+        if news:
+            self.tell()
+
+    def _take_plan(self, plan: Plan) -> bool:
+        value = plan.objective(self.goal.minimize)
+        if self.plan is not None and not value < self.objective:
+            return False
+        found = check(self.problem, plan, limits=self.goal.limits)
+        if found:
+            self.rejected = found
+            return False
+        self.plan, self.objective = plan, value
+        return True
+
+    def tell(self) -> None:
+        """Tell the caller how far the solve is."""
+        if self._tell is not None:
+            objective = self.objective if self.plan is not None else None
+            bound = self.bound if self.bound > -inf else None
+            seconds = time.monotonic() - self.began
+            self._tell(Progress(seconds, objective, bound, self.method))
+
+
+def solve(
+    problem: Problem,
+    method: str = "auto",
+    minimize: str | Mapping[str, float] | None = None,
+    limits: Mapping[str, float] | None = None,
+    time_limit: float | None = 60.0,
+    work_limit: float | None = None,
+    gap: float | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    start: Plan | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+    cancel: threading.Event | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Result:
+    """Find a plan, and prove how good it is as far as the method and the limits allow.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    method
+        A name from :func:`offload.methods`, or "auto": good heuristics first, then an exact
+        method with what they found.
+    minimize, limits
+        Weights and upper bounds by metric; ``None`` means what the instance says.
+    time_limit
+        Wall seconds; ``None`` for none.
+    work_limit
+        Bound on deterministic work, in the method's own unit (CP-SAT's deterministic time, the
+        nodes of a branch-and-bound tree).
+    gap
+        Relative gap between objective and bound at which to stop; "optimal" then means that gap
+        if it is smaller than 1e-4. A wider one stops earlier, with ``stopped="gap"``.
+    threads
+        Solver threads; ``None`` lets the method choose.
+    seed
+        Any integer >= 0. With ``threads=1`` the answer is reproducible unless the clock ends it.
+    start
+        A plan to start from; it must hold.
+    on_progress
+        Called with a :class:`Progress` whenever a better plan or bound is found, from the
+        thread that found it.
+    cancel
+        Set it from another thread to stop; the best plan so far is returned.
+    options
+        The method's own options; see :func:`offload.methods`.
+
+    Returns
+    -------
+    Result
+        ``plan`` is ``None`` where there is none: that is a status, never an exception.
+
+    Raises
+    ------
+    Unsupported
+        If the method does not honour something that the instance uses; names it.
+    InstanceError
+        For unknown metrics or numbers out of range in ``minimize`` or ``limits``.
+    PlanError
+        If ``start`` does not hold.
+    SolverUnavailable
+        If the method's solver is not installed.
+    """
+    began = time.monotonic()
+    goal = goal_of(problem, minimize, limits)
+    _check_arguments(time_limit, work_limit, gap, threads, seed)
+    chosen = dict(options or {})
+    entry = None if method == "auto" else registry.find(method)
+    if entry is not None:
+        _refuse(problem, goal, entry, chosen)
+    elif chosen:
+        raise OffloadError(f"options: 'auto' has none, got {sorted(chosen)}; name a method")
+    judge = _Judge(problem, goal, method, began, on_progress)
+    if start is not None:
+        _take_start(judge, start)
+    target = GAP if gap is None else gap
+    request = Request(
+        problem, goal, began + (inf if time_limit is None else time_limit), work_limit, target,
+        threads, seed, judge.plan, chosen, cancel, judge.report,
+    )  # fmt: skip
+    judge.report(None, lower_bound(problem, goal.minimize))
+    if judge.bound == inf:
+        answer = Answer(infeasible=True, reason="some task cannot be reached from those it needs")
+    elif not problem.graph.tasks and judge.plan is None:
+        answer = portfolio.empty(request)
+    else:
+        answer = portfolio.auto(request) if entry is None else entry.load()(request)
+    judge.report(answer.plan, answer.bound)
+    return _result(judge, answer, request, method, target)
+
+
+def _result(judge: _Judge, answer: Answer, request: Request, method: str, target: float) -> Result:
+    plan, objective, bound = judge.plan, None, None
+    gap, stopped, reason = None, answer.stopped, answer.reason
+    if plan is not None:
+        objective, reason = judge.objective, None
+        bound = _bound_below(judge.bound, objective)
+        if bound is not None:
+            gap = 0.0 if objective == 0 else (objective - bound) / objective
+        proved = gap is not None and gap <= min(target, GAP)
+        status = "optimal" if proved else "feasible"
+        if proved:
+            stopped = None
+        elif gap is not None and gap <= target:
+            stopped = "gap"
+    elif answer.infeasible:
+        status, stopped = "infeasible", None
+    else:
+        status, bound = "unknown", judge.bound if -inf < judge.bound < inf else None
+        if reason is None and judge.rejected:
+            reason = f"the best plan found breaks {judge.rejected[0]}"
+    options: dict[str, Any] = dict(request.options)
+    if request.gap != GAP:
+        options["gap"] = request.gap
+    if request.threads is not None:
+        options["threads"] = request.threads
+    if request.work_limit is not None:
+        options["work_limit"] = request.work_limit
+    result = Result(
+        status, plan, objective, bound, gap, stopped, method,
+        time.monotonic() - judge.began, request.seed, request.goal.minimize,
+        request.goal.limits, options, _versions(answer), reason,
+    )  # fmt: skip
+    if plan is not None:
+        plan.result = result.summary()
+    _log.info("%s", result)
+    return result
+
+
+def _bound_below(bound: float, objective: float) -> float | None:
+    """A bound as it is reported: rounding may lift it an ulp above the plan that it proves."""
+    if bound == -inf:
+        return None
+    if bound > objective + 1e-7 * abs(objective):
+        _log.error("bound %r lies above a plan of %r that holds: it is dropped", bound, objective)
+        return None
+    return min(bound, objective)
+
+
+def _versions(answer: Answer) -> dict[str, str]:
+    from offload import __version__
+
+    return {"offload": __version__, **answer.versions}
+
+
+def _check_arguments(
+    time_limit: float | None, work_limit: float | None, gap: float | None,
+    threads: int | None, seed: int,
+) -> None:  # fmt: skip
+    for name, value, least in (
+        ("time_limit", time_limit, 0.0), ("work_limit", work_limit, 0.0), ("gap", gap, 0.0),
+        ("threads", threads, 1), ("seed", seed, 0),
+    ):  # fmt: skip
+        if value is not None and not value >= least:
+            raise OffloadError(f"{name}: must be >= {least}, got {value!r}")
+
+
+def _refuse(problem: Problem, goal: Goal, entry: Entry, options: Mapping[str, Any]) -> None:
+    missing = missing_features(problem, goal, entry)
+    if missing:
+        others = [e.name for e in registry.entries().values() if not missing_features(problem, goal, e)]
+        hint = f"methods that do: {', '.join(others)}" if others else "no method does so far"
+        raise Unsupported(entry.name, missing, hint)
+    for name in options:
+        if name not in entry.options:
+            known = ", ".join(entry.options) or "none"
+            raise OffloadError(f"options.{name}: method {entry.name!r} has no such option; known: {known}")
+
+
+def missing_features(problem: Problem, goal: Goal, entry: Entry) -> list[str]:
+    """What an instance uses under a goal and a method does not honour."""
+    return [name for name in features_used(problem, goal) if name not in entry.honours]
+
+
+def _take_start(judge: _Judge, start: Plan) -> None:
+    judge.report(start, None)
+    if judge.plan is None:
+        issues = [Issue("start", v.message, v.found, f"rule {v.rule}") for v in judge.rejected]
+        raise PlanError(issues or [Issue("start", "has no finite objective", start.metrics)])
+
+
+def compare(
+    problem: Problem,
+    methods: Sequence[str] | None = None,
+    minimize: str | Mapping[str, float] | None = None,
+    limits: Mapping[str, float] | None = None,
+    time_limit: float | None = 10.0,
+    seed: int = 0,
+    threads: int | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+    cancel: threading.Event | None = None,
+) -> pd.DataFrame:
+    """Run several methods on one instance.
+
+    Parameters
+    ----------
+    methods
+        Names; ``None`` means every method that honours the instance.
+    time_limit
+        Wall seconds for each method.
+
+    Returns
+    -------
+    DataFrame
+        A row a method, best first: method, status, objective, bound, gap (to the best bound of
+        all), seconds, stopped, reason, and the eight metrics. ``attrs["bound"]`` is the best bound,
+        ``attrs["left_out"]`` maps methods that do not honour the instance to what they lack.
+    """
+    import pandas as pd
+
+    goal = goal_of(problem, minimize, limits)
+    left_out: dict[str, list[str]] = {}
+    if methods is None:
+        known = registry.entries()
+        left_out = {n: f for n, e in known.items() if (f := missing_features(problem, goal, e))}
+        methods = [name for name in known if name not in left_out]
+    rows = []
+    for name in methods:
+        if cancel is not None and cancel.is_set():
+            break
+        result = solve(
+            problem, name, goal.minimize, goal.limits, time_limit, seed=seed, threads=threads,
+            on_progress=on_progress, cancel=cancel,
+        )  # fmt: skip
+        metrics = dict.fromkeys(METRICS) if result.plan is None else result.plan.metrics
+        rows.append({
+            "method": name, "status": result.status, "objective": result.objective,
+            "bound": result.bound, "gap": None, "seconds": result.seconds,
+            "stopped": result.stopped, "reason": result.reason, **metrics,
+        })  # fmt: skip
+    table = pd.DataFrame(rows)
+    if len(table):
+        table = table.astype({c: float for c in ("objective", "bound", "gap", *METRICS)})
+        best = table["bound"].max()
+        table["gap"] = (table["objective"] - best) / table["objective"].where(table["objective"] != 0)
+        table.loc[table["objective"] == 0, "gap"] = 0.0
+        table = table.sort_values("objective", kind="stable", na_position="last", ignore_index=True)
+        table.attrs["bound"] = None if pd.isna(best) else float(best)
+    table.attrs["left_out"] = left_out
+    return table
