@@ -27,7 +27,7 @@ from offload.retiming import retime
 
 __all__ = ["solve"]
 
-_WORKERS = 8  # CP-SAT's portfolio needs several workers, also on few cores
+_WORKERS = 4  # CP-SAT's portfolio needs several workers, also on few cores; 8 cost 1.5x the CPU
 _MOST_TICKS = 1e9  # on the data's own grid
 _FINEST = 1e12  # ticks of the horizon beyond which integers overflow
 _REFINE = 50.0

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["FINE", "Goals", "Terms", "whole"]
 
 FINE = 2**40  # steps of a limit or capacity: finer than the checker's tolerance
+_WIDEST = 1e18  # largest value of the integer objective
 _ROUND = 720_720  # weights with small denominators stay exact on a grid divided by this
 
 
@@ -61,10 +62,13 @@ class Terms:
         for variable, coefficient in other.terms.values():
             self.add(variable, weight * coefficient)
 
-    def on_grid(self, unit: float, relax: bool) -> cp_model.LinearExprT:
-        """The expression without its constant in whole units, rounded down if relaxing."""
+    def on_grid(self, unit: float, relax: bool, most: int = 2**62) -> cp_model.LinearExprT:
+        """The expression without its constant in whole units, rounded down if relaxing.
+
+        Coefficients are cut at ``most``: enough to tell that a bound below it is broken.
+        """
         variables = [variable for variable, _ in self.terms.values()]
-        steps = [whole(coefficient / unit, relax) for _, coefficient in self.terms.values()]
+        steps = [min(whole(c / unit, relax), max(most, 1)) for _, c in self.terms.values()]
         return cp_model.LinearExpr.weighted_sum(variables, steps)
 
     def largest(self) -> float:
@@ -146,10 +150,10 @@ class Goals:
     def _period(self, terms: Terms) -> None:
         """Largest load of a node: (sum of p s) / slots."""
         tables = self.tables
-        least = max(self.model.bounds["period"], 1e-300)
-        unit = least / 1e10
         loads = np.where(self.model.allowed, self.model.real_times * tables.task_slots[:, None], 0.0)
         loads = loads / np.maximum(tables.node_slots, 1)
+        scale = self.model.bounds["period"] or float(loads.max(initial=0.0)) or 1.0
+        unit = scale * min(self.model.gap, 1e-4) / (100 * tables.tasks)
         ceiling = int(loads.sum(axis=0).max(initial=0.0) / unit) + tables.tasks + 1
         period = self.cp.new_int_var(0, ceiling, "period")
         for k in range(tables.nodes):
@@ -199,9 +203,12 @@ class Goals:
         return made
 
     def _limit(self, terms: Terms, limit: float) -> None:
-        unit = limit / FINE if limit > 0 else max(terms.largest(), 1.0) / FINE
-        most = floor((limit - terms.constant) / unit * (1 + TOLERANCE / 2))
-        self.cp.add(terms.on_grid(unit, self.grid.relax) <= most)
+        coefficients = [c for _, c in terms.terms.values() if c > 0]
+        room = limit - terms.constant
+        # With no room at all every term counts, however small.
+        unit = room / FINE if room > 0 else min(coefficients, default=1.0)
+        most = floor(room / unit * (1 + TOLERANCE / 2))
+        self.cp.add(terms.on_grid(unit, self.grid.relax, most + 1) <= most)
 
     def _objective_unit(self) -> float:
         """A unit in which the objective has many digits but stays exact in the solver."""
@@ -210,12 +217,23 @@ class Goals:
             return 1.0
         if len(self.objective.terms) == 1:
             return largest
-        reach = sum(abs(c) * self._reach(v) for v, c in self.objective.terms.values())
-        unit = reach / min(1e18, 1e10 / max(self.model.gap, 1e-8))
+        # Rounding a coefficient costs at most a unit per step of its variable: all of it together
+        # stays below a part of the gap, unless the sum would leave the solver's 64 bits.
+        spans = [(abs(c), self._reach(v)) for v, c in self.objective.terms.values()]
+        reach = sum(c * most for c, most in spans)
+        if not reach:
+            return 1.0
+        known = self.model.ceiling if isfinite(self.model.ceiling) else self._least()
+        lost = self.model.gap * known / (20 * max(1, sum(most for _, most in spans)))
+        unit = max(lost, reach / _WIDEST) or reach / _WIDEST
         # A whole number of units per step of the dominant term leaves that term exact.
         steps = max(1, floor(largest / unit))
         return largest / (steps // _ROUND * _ROUND if steps > _ROUND else steps)
 
+    def _least(self) -> float:
+        weights = self.model.goal.minimize.items()
+        return sum(weight * self.model.bounds[m] for m, weight in weights if weight > 0)
+
     @staticmethod
     def _reach(variable: cp_model.IntVar) -> int:
-        return int(variable.proto.domain[-1])
+        return int(max(variable.proto.domain))

@@ -207,12 +207,15 @@ class Model:
         capacity = float(tables.memory_capacity[k])
         node = np.full(len(tasks), k)
         resident, memory = tables.resident_of(tasks, node), tables.memory_of(tasks, node)
+        # What takes no time holds no working memory.
+        memory = np.where(self.real_times[tasks, k] > 0, memory, 0.0)
         if not isfinite(capacity) or resident.sum() + memory.sum() <= capacity:
             return
-        unit = capacity / FINE if capacity > 0 else 1.0
-        most = floor(capacity / unit * (1 + TOLERANCE / 2)) if capacity > 0 else 0
-        held = [whole(float(r) / unit, True) for r in resident]
-        used = [whole(float(m) / unit, True) for m in memory]
+        sizes = [float(size) for size in (*resident, *memory) if size > 0]
+        unit = capacity / FINE if capacity > 0 else min(sizes)
+        most = floor(capacity / unit * (1 + TOLERANCE / 2))
+        held = [min(whole(float(r) / unit, True), most + 1) for r in resident]
+        used = [min(whole(float(m) / unit, True), most + 1) for m in memory]
         total = cp_model.LinearExpr.weighted_sum([self.x[i, k] for i in tasks], held)
         self.cp.add(total <= most)
         for i, m in zip(tasks, used, strict=True):

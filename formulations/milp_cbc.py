@@ -20,7 +20,8 @@ from offload.errors import SolverUnavailable
 __all__ = ["ChildCBC", "cbc_path", "cbc_version"]
 
 GRACE = 0.5  # seconds between asking the child to stop, when it still writes its plan, and killing
-_DIGITS = 1e-7  # relative error of a bound as CBC's log prints it
+_DIGITS = 1e-7  # relative error of a bound in the lines of CBC's log
+_DECIMALS = 1e-3  # absolute error of the bound in its last lines
 
 # Result line of the log -> (proof, stopped).
 _ENDINGS = {
@@ -61,9 +62,11 @@ class ChildCBC(pulp.COIN_CMD):
         super().__init__(path=path, msg=False)
         self.control = control
         self.outcome = Outcome()
+        self._told = -float("inf")
 
     def actualSolve(self, lp: pulp.LpProblem) -> int:  # noqa: N802
-        """Write the problem, run the child, read solution and log."""
+        """Write the problem (a minimization), run the child, read solution and log."""
+        self._constant = float(lp.objective.constant)  # CBC drops it
         with tempfile.TemporaryDirectory(prefix="offload-cbc-") as folder:
             place = Path(folder)
             variables, names, _, _ = lp.writeMPS(str(place / "problem.mps"), rename=1)
@@ -101,21 +104,17 @@ class ChildCBC(pulp.COIN_CMD):
     def _run(self, place: Path) -> str | None:
         """Run the child to its end or ours; why it was stopped, if it was."""
         reason: str | None = None
-        with open(place / "log", "wb") as log:
+        with open(place / "log", "wb") as log, open(place / "log", errors="replace") as read:
             child = subprocess.Popen(
                 self._command(place), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=place, start_new_session=True,
             )  # fmt: skip
             try:
-                told = -float("inf")
                 while reason is None and child.poll() is None:
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         child.wait(POLL)
                     reason = self.control.stopped()
-                    bound = _last_bound((place / "log").read_text(errors="replace"))
-                    if bound is not None and bound > told:
-                        told = bound
-                        self.control.on_bound(bound)
+                    self._tell_bound(read.read())
                 if child.poll() is None:  # CBC writes the solution that it has on an interrupt
                     child.send_signal(signal.SIGINT)
                     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -125,6 +124,12 @@ class ChildCBC(pulp.COIN_CMD):
                     child.kill()
                 child.wait()
         return reason
+
+    def _tell_bound(self, log: str) -> None:
+        bound = _last_bound(log)
+        if bound is not None and bound + self._constant > self._told:
+            self._told = bound + self._constant
+            self.control.on_bound(self._told)
 
     def _write_start(self, path: Path, columns: dict[str, pulp.LpVariable]) -> None:
         rows = ["Feasible - objective value 0"]
@@ -155,23 +160,29 @@ class ChildCBC(pulp.COIN_CMD):
             out.note = f"CBC ended with {ending or log[-200:]!r}"
         value = re.search(r"^Objective value:\s*(\S+)", log, re.MULTILINE)
         out.found = out.proof != "infeasible" and value is not None
-        constant = lp.objective.constant  # CBC drops it
-        if out.proof == "optimal" and value is not None and ending == "Optimal solution found":
-            out.bound = float(value.group(1)) + constant
+        nodes = re.search(r"^Enumerated nodes:\s*(\d+)", log, re.MULTILINE)
+        out.nodes = int(nodes.group(1)) if nodes else 0
+        if value is not None and ending == "Optimal solution found":
+            out.bound = float(value.group(1)) + self._constant
         elif out.proof != "infeasible":
             bound = _last_bound(log)
-            out.bound = None if bound is None else bound + constant
-        if not out.found:
-            for variable in lp.variables():
-                variable.varValue = None
-        elif out.proof == "optimal" or out.stopped:
+            out.bound = None if bound is None else bound + self._constant
+        if out.found:
             self.control.on_solution()
+            return
+        for variable in lp.variables():
+            variable.varValue = None
 
 
 def _last_bound(log: str) -> float | None:
-    """The best possible objective that a log speaks of, less the digits that it does not print."""
-    found = re.findall(r"best possible (\S+?)[)\s]", log)
-    bound = float(found[-1]) if found else None
-    if bound is None or abs(bound) > 1e40:
+    """The last bound that a log speaks of, less the digits that it does not print."""
+    shown = re.findall(r"best possible (\S+?)[)\s]", log)
+    result = re.findall(r"^Lower bound:\s*(\S+)", log, re.MULTILINE)
+    if shown:
+        bound = float(shown[-1])
+        bound -= _DIGITS * abs(bound)
+    elif result:
+        bound = float(result[-1]) - _DECIMALS
+    else:
         return None
-    return bound - _DIGITS * abs(bound)
+    return bound if abs(bound) < 1e40 else None

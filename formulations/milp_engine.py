@@ -6,6 +6,7 @@ Both answer with an :class:`Outcome` that is read from the solver itself, becaus
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ FloatArray = NDArray[np.float64]
 
 TOLERANCE = 1e-9  # on rows, integrality and reduced costs; HiGHS allows 1e-10 at least
 POLL = 0.02  # seconds between two looks at the clock, the cancellation and the solver's news
+GRACE = 0.7  # seconds that a solver may take to notice that it has to stop
 
 
 @dataclass
@@ -78,6 +80,8 @@ class Outcome:
         The solver's bound on the objective, its constant included; ``None`` without one.
     stopped
         "time", "work", "cancelled", or ``None``.
+    nodes
+        Branch-and-bound nodes that it took.
     note
         What the solver says if it ended in no other way.
     """
@@ -86,6 +90,7 @@ class Outcome:
     found: bool = False
     bound: float | None = None
     stopped: str | None = None
+    nodes: int = 0
     note: str = ""
 
 
@@ -190,7 +195,8 @@ class ArrayHiGHS(pulp.HiGHS):
         self._reason: str | None = None
         self._error: BaseException | None = None
         self._solution: FloatArray | None = None
-        self._bound = -np.inf
+        self._bound = self._told = -np.inf
+        self._left = False
 
     def buildSolverModel(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Pass the problem to HiGHS as arrays; PuLP's own way takes 16 times as long."""
@@ -210,7 +216,7 @@ class ArrayHiGHS(pulp.HiGHS):
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run until the solver ends, and tell its news from this thread meanwhile."""
-        highs, control = lp.solverModel, self.control
+        highs = lp.solverModel
         highs.setCallback(self._hear, None)
         kinds = highspy.cb.HighsCallbackType
         for kind in (kinds.kCallbackMipInterrupt, kinds.kCallbackMipImprovingSolution):
@@ -218,22 +224,21 @@ class ArrayHiGHS(pulp.HiGHS):
         runner = threading.Thread(target=self._run, args=(highs,), daemon=True)
         runner.start()
         try:
-            told = -np.inf
-            while runner.is_alive():
+            while runner.is_alive() and not self._stop.is_set():
                 runner.join(POLL)
-                self._reason = self._reason or control.stopped()
+                self._reason = self.control.stopped()
                 if self._reason:
                     self._stop.set()
-                self._tell_solution()
-                if self._bound > told:
-                    told = self._bound
-                    control.on_bound(self._sign * told)
+                self._tell()
         finally:
             self._stop.set()
-            runner.join()
-            highs.setCallback(None, None)
+            runner.join(GRACE)
+            self._left = runner.is_alive()
+            if self._left:  # in the middle of a linear program: it stops at its next node
+                atexit.register(runner.join)
         if self._error is not None:
             raise self._error
+        self._tell()
 
     def _run(self, highs: Any) -> None:
         try:
@@ -250,11 +255,16 @@ class ArrayHiGHS(pulp.HiGHS):
             if self._stop.is_set():
                 into.user_interrupt = True
 
-    def _tell_solution(self) -> None:
+    def _tell(self) -> None:
+        """Pass the solver's news on, in the caller's thread."""
         solution, self._solution = self._solution, None
         if solution is not None:
             self._assign(solution)
+            self.outcome.found = True
             self.control.on_solution()
+        if self._bound > self._told:
+            self._told = self._bound
+            self.control.on_bound(self._sign * self._told)
 
     def _assign(self, solution: Sequence[float] | FloatArray) -> None:
         for variable, value in zip(self._variables, solution, strict=True):
@@ -262,16 +272,28 @@ class ArrayHiGHS(pulp.HiGHS):
 
     def findSolutionValues(self, lp: pulp.LpProblem) -> tuple[int, int]:  # noqa: N802
         """Read status, values and bound from HiGHS itself."""
-        highs, info = lp.solverModel, lp.solverModel.getInfo()
-        status = highs.getModelStatus()
+        if self._left:
+            self.outcome.stopped = self._reason
+        else:
+            self._read(lp.solverModel)
+        bound = self.outcome.bound
+        if self.outcome.proof != "infeasible" and np.isfinite(self._bound):
+            self._bound = self._bound if bound is None else max(self._bound, bound)
+            self.outcome.bound = self._bound
+        if self.outcome.bound is not None:
+            self.outcome.bound *= self._sign
+        return pulp_status(self.outcome)
+
+    def _read(self, highs: Any) -> None:
+        info, status, out = highs.getInfo(), highs.getModelStatus(), self.outcome
         known = highspy.HighsModelStatus
         stops = {
             known.kTimeLimit: "time", known.kInterrupt: self._reason or "time",
             known.kIterationLimit: "work", known.kSolutionLimit: "work",
         }  # fmt: skip
-        out = self.outcome
-        out.found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         out.stopped = stops.get(status)
+        out.nodes = max(int(info.mip_node_count), 0)
+        out.found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         if status == known.kOptimal:
             out.proof = "optimal"
         elif status in (known.kInfeasible, known.kUnboundedOrInfeasible):
@@ -284,10 +306,10 @@ class ArrayHiGHS(pulp.HiGHS):
             self._assign(highs.getSolution().col_value)
         if out.proof != "infeasible":
             integral = any(v.cat == pulp.LpInteger for v in self._variables)
+            if not integral and out.proof is None:
+                return  # an unfinished linear program has no bound
             bound = info.mip_dual_bound if integral else info.objective_function_value
-            bound = max(bound, self._bound) if integral or out.proof else -np.inf
-            out.bound = self._sign * float(bound) if np.isfinite(bound) else None
-        return pulp_status(out)
+            out.bound = float(bound) if np.isfinite(bound) else None
 
 
 def pulp_status(out: Outcome) -> tuple[int, int]:

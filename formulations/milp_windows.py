@@ -72,6 +72,8 @@ class Windows:
         case, tables = self.case, self.case.tables
         known = metric_bounds(case.problem)
         self.horizon = self._longest_path()
+        if not np.isfinite(known["latency"]):
+            self.usable[:] = False
         rounds = 0
         while rounds < 4 and not self.empty:
             rounds += 1
@@ -120,12 +122,12 @@ class Windows:
         rate = weights.get("latency", 0.0) + idle
         if rate > 0:
             self.horizon = min(self.horizon, (path + spare / rate) * (1 + FAVOUR))
-        with np.errstate(divide="ignore"):
-            share = weights.get("completion", 0.0) * tables.weight
-            latest[:] = np.minimum(latest, finish + spare / np.where(share > 0, share, 0.0))
-            share = np.where(np.isfinite(tables.due), weights.get("tardiness", 0.0) * tables.weight, 0)
-            wanted = np.maximum(finish, np.where(share > 0, tables.due, np.inf))
-            latest[:] = np.minimum(latest, wanted + spare / np.where(share > 0, share, 0.0))
+        share = weights.get("completion", 0.0) * tables.weight
+        late = weights.get("tardiness", 0.0) * np.where(np.isfinite(tables.due), tables.weight, 0.0)
+        wanted = np.maximum(finish, np.where(late > 0, tables.due, 0.0))
+        for each, base in ((share, finish), (late, wanted)):
+            counted = each > 0
+            latest[counted] = np.minimum(latest[counted], base[counted] + spare / each[counted])
 
     def _latest(self, latest: FloatArray, length: FloatArray) -> FloatArray:
         """Latest finish on each node, passed back over the edges; float64[T, K]."""

@@ -158,7 +158,9 @@ class _Links:
         routes, rows = self.tables.routes, self.rows
         row, arc = routes.expand(rows.src, rows.dst)
         resource = routes.arc_resource[arc]
-        row, resource = row[resource >= 0], resource[resource >= 0]
+        # A transfer that may not take its route never holds a link.
+        held = (resource >= 0) & np.isfinite(self.total[row])
+        row, resource = row[held], resource[held]
         depth = np.arange(len(row)) - np.searchsorted(row, row, side="left")
         self.resource = np.full((len(rows.plan), int(depth.max(initial=-1)) + 1), -1, np.int32)
         self.resource[row, depth] = resource

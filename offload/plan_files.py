@@ -236,10 +236,10 @@ def plan_text(plan: Plan) -> str:
     for x, (kind, ref, src, dst, codec, _, start, finish) in enumerate(
         zip(*(column.tolist() for column in rows[1:]), strict=True)
     ):
-        name = tables.data_ids[ref] if kind == READ else tasks[ref]
+        sender = int(tables.item_src[ref]) if kind == EDGE else ref
         transfer_rows.append({
             "kind": KINDS[kind],
-            "src": tasks[tables.item_src[ref]] if kind == EDGE else name,
+            "src": tables.data_ids[ref] if kind == READ else tasks[sender],
             "item": tables.item_name[ref] if kind == EDGE else None,
             "dst": [tasks[j] for j in plan.waiting.of(x)],
             "from": nodes[src], "to": nodes[dst],

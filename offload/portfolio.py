@@ -31,28 +31,35 @@ def empty(request: Request) -> Answer:
     return Answer(plan, bound=plan.objective(request.goal.minimize))
 
 
-def auto(request: Request) -> Answer:
-    """Heuristics, cheapest first, until one cannot be improved; then proof by an exact method."""
+def quick(request: Request) -> Plan | None:
+    """The best plan of the fast heuristics that honour the instance; ``None`` if none holds."""
     used = set(features_used(request.problem, request.goal))
     best, best_value = request.start, float("inf")
     if best is not None:
         best_value = best.objective(request.goal.minimize)
-    known = registry.entries()
     names = _QUICK[:1] if request.problem.tables.tasks > _LARGE else _QUICK
     for name in names:
-        entry = known[name]
+        entry = registry.entries()[name]
         if request.stopped or not used <= entry.honours:
             continue
         plan = entry.load()(replace(request, start=None, options={})).plan
-        if plan is not None and request.keeps(plan):
-            value = plan.objective(request.goal.minimize)
+        if plan is None:
+            continue
+        value = plan.objective(request.goal.minimize)
+        if value < best_value and request.keeps(plan):
+            best, best_value = plan, value
             request.report(plan, None)
-            if value < best_value:
-                best, best_value = plan, value
+    return best
+
+
+def auto(request: Request) -> Answer:
+    """The fast heuristics, then a proof by an exact method where the instance is small enough."""
+    tables = request.problem.tables
+    best = quick(request)
     answer = Answer(best, stopped=request.stopped)
-    size = request.problem.tables.tasks * request.problem.tables.nodes
-    exact = known["cpsat"]
-    if request.stopped or size > _EXACT or not used <= exact.honours:
+    exact = registry.entries()["cpsat"]
+    honoured = set(features_used(request.problem, request.goal)) <= exact.honours
+    if request.stopped or tables.tasks * tables.nodes > _EXACT or not honoured:
         return answer
     try:
         proof = exact.load()(replace(request, start=best, options={}))

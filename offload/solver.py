@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from offload import portfolio, registry
 from offload.bounds import lower_bound
 from offload.checker import check
-from offload.errors import Issue, OffloadError, PlanError, Unsupported
+from offload.errors import Issue, OffloadError, PlanError, SolverUnavailable, Unsupported
 from offload.features import Goal, features_used, goal_of
 from offload.plan import Plan, Progress, Result, Violation
 from offload.problem import METRICS, Problem
@@ -158,8 +158,13 @@ def solve(
         answer = Answer(infeasible=True, reason="some task cannot be reached from those it needs")
     elif not problem.graph.tasks and judge.plan is None:
         answer = portfolio.empty(request)
+    elif entry is None:
+        answer = portfolio.auto(request)
     else:
-        answer = portfolio.auto(request) if entry is None else entry.load()(request)
+        run = entry.load()
+        if entry.kind == "exact" and request.start is None:
+            request.start = portfolio.quick(request)  # what is known prunes the search
+        answer = run(request)
     judge.report(answer.plan, answer.bound)
     return _result(judge, answer, request, method, target)
 
@@ -293,17 +298,22 @@ def compare(
     for name in methods:
         if cancel is not None and cancel.is_set():
             break
-        result = solve(
-            problem, name, goal.minimize, goal.limits, time_limit, seed=seed, threads=threads,
-            on_progress=on_progress, cancel=cancel,
-        )  # fmt: skip
+        try:
+            result = solve(
+                problem, name, goal.minimize, goal.limits, time_limit, seed=seed, threads=threads,
+                on_progress=on_progress, cancel=cancel,
+            )  # fmt: skip
+        except SolverUnavailable as error:
+            rows.append({"method": name, "status": "unavailable", "reason": str(error)})
+            continue
         metrics = dict.fromkeys(METRICS) if result.plan is None else result.plan.metrics
         rows.append({
             "method": name, "status": result.status, "objective": result.objective,
             "bound": result.bound, "gap": None, "seconds": result.seconds,
             "stopped": result.stopped, "reason": result.reason, **metrics,
         })  # fmt: skip
-    table = pd.DataFrame(rows)
+    columns = ("method", "status", "objective", "bound", "gap", "seconds", "stopped", "reason")
+    table = pd.DataFrame(rows, columns=[*columns, *METRICS])
     if len(table):
         table = table.astype({c: float for c in ("objective", "bound", "gap", *METRICS)})
         best = table["bound"].max()

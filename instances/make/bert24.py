@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from making import complete, run
+
 from offload import Edge, Graph, Group, Network, Node, Problem, Task
 
 FILE = "dnn_partitioning/throughput-inputs/LayerGraphs/bert24_inference.json"
@@ -56,8 +57,8 @@ def make(data: Path) -> Iterable[Problem]:
         name="bert24-layers",
         description=DESCRIPTION,
         source=SOURCE,
-        network=Network(nodes, complete([node.id for node in nodes], bandwidth=1)),
-        graph=Graph(tasks, edges, [Group("contiguous", tuple(name.values()))]),
+        network=Network(tuple(nodes), complete([node.id for node in nodes], bandwidth=1)),
+        graph=Graph(tuple(tasks), tuple(edges), (Group("contiguous", tuple(name.values())),)),
         minimize={"period": 1.0},
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hardware import FIGURES, camera, cellular, cloud, ethernet, metro, roadside, wan, wifi
 from making import run
+
 from offload import Edge, Graph, Group, Network, Node, Problem, Task
 
 DESCRIPTION = (
@@ -19,7 +20,7 @@ DESCRIPTION = (
     " unit sets the signals. Raw pictures never leave the street (tag street), cut-outs and tracks"
     " of persons stay on machines of the city (tag trusted), counts may go anywhere. Detectors of"
     " the two ends of the main road never share a machine; tracker and counter share their state."
-    " Least latency within 92 J, which is {optimum}."
+    " The plan with the least latency within 95 J."
 )
 SOURCE = "Made for this library; licence MIT, as this repository. " + FIGURES
 
@@ -48,7 +49,7 @@ def rest() -> tuple[list[Task], list[Edge]]:
     tasks = [
         Task("track", work=0.6e12, memory=4e8, resident=8e8, allow=("tag:trusted",)),
         Task("count", work=10e9, memory=1e8, resident=2e8),
-        Task("safety", work=1.2e12, memory=6e8, resident=1.4e9, allow=("tag:trusted",), due=0.8,
+        Task("safety", work=1.2e12, memory=6e8, resident=1.4e9, allow=("tag:trusted",), due=0.7,
              weight=5),
         Task("predict", work=4e12, memory=8e8, resident=2.6e9),
         Task("optimise", work=3e12, memory=6e8, resident=2e9),
@@ -69,7 +70,11 @@ def rest() -> tuple[list[Task], list[Edge]]:
 def network() -> Network:
     """Two cameras on Wi-Fi, one on a cable, the roadside unit, the city and the cloud."""
     nodes: list[Node] = [camera(f"cam-{side}") for side in SIDES]
-    nodes += [roadside("rsu", memory=5e9), metro(slots=2, memory=4.5e9), cloud(slots=4, memory=40e9)]
+    nodes += [
+        roadside("rsu", memory=5e9),
+        metro(slots=2, memory=4.5e9),
+        cloud(slots=4, memory=40e9),
+    ]
     links = [
         wifi("cam-north", "rsu"),
         ethernet("cam-east", "rsu"),
@@ -77,23 +82,23 @@ def network() -> Network:
         *cellular("rsu", "metro"),
         wan("metro", "cloud"),
     ]
-    return Network(nodes, links)
+    return Network(tuple(nodes), tuple(links))
 
 
 def make(data: Path) -> Iterable[Problem]:
     """The crossing; the data folder is not needed."""
     (first, first_edges), (second, second_edges) = cameras(), rest()
-    groups = [
+    groups = (
         Group("together", ("track", "count")),
         Group("apart", ("detect-north", "detect-south")),
-    ]
+    )
     yield Problem(
         name="crossing-12",
         description=DESCRIPTION,
         source=SOURCE,
         network=network(),
-        graph=Graph(first + second, first_edges + second_edges, groups),
-        limits={"energy": 92.0},
+        graph=Graph(tuple(first + second), tuple(first_edges + second_edges), groups),
+        limits={"energy": 95.0},
     )
 
 

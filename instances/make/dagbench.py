@@ -1,4 +1,4 @@
-"""Task graphs with networks from DAGBench: mobile offloading, video, agriculture, classics, GPT-2.
+"""Task graphs with networks from DAGBench: mobile offloading, video, classics, GPT-2.
 
 Run from the repository root: ``python instances/make/dagbench.py [DATA_FOLDER]``.
 """
@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 from making import complete, run
+
 from offload import Edge, Graph, InstanceError, Issue, Link, Network, Node, Problem, Task
 
 SOURCE = (
@@ -84,16 +86,6 @@ ENTRIES = (
         {"CameraEnc": "Sensor1", "AudioEnc": "Sensor2", "SeismicEnc": "Sensor3"},
     ),
     Entry(
-        "agriculture_iot/flockfocus_feeder",
-        "flockfocus-feeder",
-        "Poultry monitoring: detect chickens and feeders, track, analyse feeding, estimate weight."
-        " Costs are in proportion to the paper's processing times (one unit is 100 s for 5 minutes"
-        " of video on an AWS g4dn.2xlarge); sizes are the set's estimates.",
-        "Structure and times: figure 1 and text of S. Ghafouri et al., Optimizing video analytics"
-        " inference pipelines: a case study, arXiv:2512.07009, 2025 (CC BY).",
-        {"T4Server": "cloud"},
-    ),
-    Entry(
         "classic_benchmarks/fft_16",
         "fft-16",
         "Butterfly graph of a 16-point fast Fourier transform on 4 equal machines.",
@@ -125,7 +117,7 @@ def read(data: Path, entry: Entry) -> dict[str, Any]:
     return content
 
 
-def links_of(edges: Iterable[Mapping[str, Any]]) -> list[Link]:
+def links_of(edges: Iterable[Mapping[str, Any]]) -> tuple[Link, ...]:
     """Two-way links; the set gives some in one direction, some in both, and each node its own."""
     speeds: dict[frozenset[str], float] = {}
     links = []
@@ -139,7 +131,7 @@ def links_of(edges: Iterable[Mapping[str, Any]]) -> list[Link]:
         elif speeds[ends] != edge["speed"]:
             fix = "write two simplex links"
             raise InstanceError([Issue(str(sorted(ends)), "unlike ways", edge["speed"], fix)])
-    return links
+    return tuple(links)
 
 
 def problem_of(entry: Entry, graph: Mapping[str, Any], network: Network, units: str) -> Problem:
@@ -154,7 +146,7 @@ def problem_of(entry: Entry, graph: Mapping[str, Any], network: Network, units: 
         description=" ".join(filter(None, (entry.description, units))),
         source=SOURCE.format(entry=entry.path, origin=entry.origin),
         network=network,
-        graph=Graph(tasks, edges),
+        graph=Graph(tuple(tasks), tuple(edges)),
     )
 
 
@@ -166,12 +158,14 @@ def make(data: Path) -> Iterable[Problem]:
             Node(n["name"], tier=entry.tiers.get(n["name"], "edge"), speed=n["speed"])
             for n in content["network"]["nodes"]
         ]
-        network = Network(nodes, links_of(content["network"]["edges"]), reference_bytes=0)
+        network = Network(tuple(nodes), links_of(content["network"]["edges"]), reference_bytes=0)
         yield problem_of(entry, content["task_graph"], network, UNITS)
     content = read(data, GPT2)
     machines = [n["name"] for n in content["network"]["nodes"]]
-    links = [Link(a.src, a.dst, a.bandwidth, 50e-6) for a in complete(machines, 1.25e9)]
-    network = Network([Node(name, speed=1000) for name in machines], links)
+    links = tuple(
+        msgspec.structs.replace(link, latency=50e-6) for link in complete(machines, 1.25e9)
+    )
+    network = Network(tuple(Node(name, speed=1000) for name in machines), links)
     yield problem_of(GPT2, content["task_graph"], network, "")
 
 

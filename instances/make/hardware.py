@@ -10,15 +10,17 @@ from __future__ import annotations
 from offload import Link, Node
 
 FIGURES = (
-    "Speeds are 30 % of the dense FP16 peak of NVIDIA's data sheets (Jetson Orin Nano 8GB: 10"
-    " TFLOP/s, Jetson AGX Orin 64GB: 42.5, L4: 121, A100: 312), in FLOP/s. Powers: Orin Nano 15 W"
-    " and AGX Orin 60 W at most (2 and 5 W of it idle, assumed); L4 72 W and 55 W of its host at"
-    " PUE 1.58 (Uptime Institute survey 2023); an eighth of a DGX A100's 6.5 kW at PUE 1.1; idle"
-    " machines of metro and cloud are not counted. Prices: AWS list, us-east-1, 2024: g6.xlarge"
-    " 0.8048 USD/h for an L4, an eighth of p4d.24xlarge's 32.77 for an A100, egress 0.09 USD/GB."
-    " Links, assumed: Wi-Fi 6 600 Mb/s and 3 ms, Ethernet 1 Gb/s at 94 %, 5G 120 Mb/s up, 600 Mb/s"
-    " down, 8 ms, WAN 1 Gb/s and 12 ms, radios 2 W (Wi-Fi) and 4 W (5G) while they send. Work:"
-    " YOLOv8m at 1280 pixels 315.6 GFLOP (Ultralytics' table, times four); the rest assumed."
+    "Speeds, in FLOP/s, are 30 % of the dense FP16 peak of NVIDIA's data sheets: Jetson Orin Nano"
+    " 8GB 10 TFLOP/s and AGX Orin 64GB 42.5 (a quarter of the GPU's sparse INT8 figure, 40 and 170"
+    " TOPS), L4 121, A100 312. Powers: Orin Nano 10 W on top of 2 W idle (of 15 W), AGX Orin 55 W"
+    " on top of 5 W (of 60 W), L4 72 W and 55 W of its host at PUE 1.58 (Uptime Institute, 2023),"
+    " an eighth of a DGX A100's 6.5 kW at PUE 1.1; idle machines of city and cloud do not count."
+    " Prices: AWS list, us-east-1, 2024: g6.xlarge 0.8048 USD/h for an L4, an eighth of"
+    " p4d.24xlarge's 32.77 for an A100, egress 0.09 USD/GB. Work: YOLOv8m at 1280 pixels is four"
+    " times the 78.9 GFLOP of Ultralytics' table at 640, five pictures 1.578 TFLOP. Assumed: the"
+    " other tasks' work, bytes and memory; idle powers; failure rates; Wi-Fi 6 600 Mb/s, 3 ms and"
+    " 2 W while it sends; Ethernet 940 Mb/s and 0.3 ms; 5G 120 Mb/s up, 600 Mb/s down, 8 ms and"
+    " 4 W; WAN 1 Gb/s and 12 ms; memory is what each machine lends."
 )
 
 MBIT = 1e6 / 8

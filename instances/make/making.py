@@ -21,11 +21,11 @@ def data_folder(argument: str | None = None) -> Path:
     return Path(named) if named else REPOSITORY.parent / "shared" / "data"
 
 
-def complete(nodes: Iterable[str], bandwidth: float) -> list[Link]:
+def complete(nodes: Iterable[str], bandwidth: float) -> tuple[Link, ...]:
     """A link of one bandwidth between each two nodes."""
     ids = list(nodes)
     pairs = [(a, b) for position, a in enumerate(ids) for b in ids[position + 1 :]]
-    return [Link(a, b, bandwidth=bandwidth) for a, b in pairs]
+    return tuple(Link(a, b, bandwidth=bandwidth) for a, b in pairs)
 
 
 def run(make: Makers) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from making import run
+
 from offload import Edge, Graph, Link, Network, Node, Problem, Task
 
 CENTRE = (-37.8136, 144.9653)  # Bourke Street and Swanston Street
@@ -126,7 +127,7 @@ def network_of(sites: list[Point], users: list[Point]) -> Network:
     links = [radio(user, site) for user in users for site in covering(user, sites)]
     links += [Link(site.name, "exchange", bandwidth=1.25e9, latency=0.0005) for site in sites]
     links.append(Link("exchange", "cloud", bandwidth=1.25e8, latency=0.0055, price=9e-11))
-    return Network(nodes, links)
+    return Network(tuple(nodes), tuple(links))
 
 
 def make(data: Path) -> Iterable[Problem]:
@@ -149,7 +150,7 @@ def make(data: Path) -> Iterable[Problem]:
         description=DESCRIPTION,
         source=SOURCE,
         network=network_of(sites, users),
-        graph=Graph(tasks, edges),
+        graph=Graph(tuple(tasks), tuple(edges)),
         minimize={"completion": 1.0},
     )
 

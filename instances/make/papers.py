@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from making import complete, run
+
 from offload import Edge, Graph, Network, Node, Problem, Task
 
 PROCESSORS = ("p1", "p2", "p3")
@@ -47,8 +48,8 @@ def example(name: str, description: str, source: str, times: str, edges: str) ->
         name=name,
         description=description,
         source=f"{source} {LICENCE}",
-        network=Network([Node(p) for p in PROCESSORS], complete(PROCESSORS, bandwidth=1)),
-        graph=Graph(tasks, arrows),
+        network=Network(tuple(map(Node, PROCESSORS)), complete(PROCESSORS, bandwidth=1)),
+        graph=Graph(tuple(tasks), tuple(arrows)),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from making import run
+
 from offload import Edge, Graph, Link, Network, Node, Problem, Task
 
 FIBRE = 2e8  # metres per second, light in glass
@@ -102,8 +103,8 @@ def make(data: Path) -> Iterable[Problem]:
         name="polska-service-chains",
         description=DESCRIPTION,
         source=SOURCE,
-        network=Network([place(name) for name in city.values()], links),
-        graph=Graph(tasks, edges),
+        network=Network(tuple(map(place, city.values())), tuple(links)),
+        graph=Graph(tuple(tasks), tuple(edges)),
         minimize={"completion": 1.0},
     )
 

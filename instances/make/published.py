@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 from making import run
+
 from offload import Problem, load
 
 EDGE = (
@@ -60,12 +61,12 @@ COPIED = (
     Copied(
         "saga", "rand_07_n20_m4_ccr1.0.json", "saga-rand-n20-m4",
         "20 tasks, 4 machines, delays as long as the work",
-        "HEFT {HEFT}, CPoP {CPoP}, PEFT {PEFT}",
+        "HEFT {HEFT} ({ref_heft_paper} with the paper's mean delays), CPoP {CPoP}, PEFT {PEFT}",
     ),
     Copied(
         "saga", "layered_n100_m8.json.gz", "saga-layered-n100-m8",
         "100 tasks, 8 machines",
-        "HEFT {HEFT}, CPoP {CPoP}, PEFT {PEFT}",
+        "HEFT {HEFT} ({ref_heft_paper} with the paper's mean delays), CPoP {CPoP}, PEFT {PEFT}",
     ),
 )  # fmt: skip
 

@@ -17,14 +17,10 @@ __all__ = ["apart", "contiguous", "together"]
 
 def _members(subject: Subject, rule: str) -> tuple[IntArray, IntArray, IntArray]:
     """Groups of one rule with the tasks that are placed: (group, task, node), sorted by group."""
-    position = {name: i for i, name in enumerate(subject.tables.task_ids)}
-    groups = subject.plan.problem.graph.groups
-    named = [
-        (g, position[name])
-        for g, group in enumerate(groups)
-        if group.rule == rule
-        for name in group.tasks
-    ]
+    every = enumerate(subject.plan.problem.graph.groups)
+    groups = [(g, group) for g, group in every if group.rule == rule]
+    position = {name: i for i, name in enumerate(subject.tables.task_ids)} if groups else {}
+    named = [(g, position[name]) for g, group in groups for name in group.tasks]
     group, task = np.array(named, np.int64).reshape(-1, 2).T
     node = subject.place[task].astype(np.int64)
     there = node >= 0

@@ -65,7 +65,9 @@ class Subject:
     def __init__(self, plan: Plan, tolerance: float) -> None:
         self.plan, self.tables, self.tolerance = plan, plan.problem.tables, tolerance
         parts = plan.parts
-        self.slack = tolerance * float(parts.finish[np.isfinite(parts.finish)].max(initial=0.0))
+        # The latency, as far as it is known.
+        last = np.where(np.isfinite(parts.finish), parts.finish, parts.start)
+        self.slack = tolerance * float(last[np.isfinite(last)].max(initial=0.0))
         divisible = self.tables.divisible[parts.task]
         # What may be listed once: an indivisible task, a divisible one on each node.
         where = np.where(divisible, parts.node, 0)

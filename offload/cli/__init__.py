@@ -38,13 +38,6 @@ class _Commands(typer.core.TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return [name for name in _COMMANDS if name in self.commands]
 
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().make_context(*args, **kwargs)
-        except BrokenPipeError:
-            leave_pipe()
-            raise typer.Exit(0) from None
-
     def invoke(self, ctx: Any) -> Any:
         status = 0
         try:
@@ -103,8 +96,7 @@ def _unwrapped(function: Callable[..., Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status; errors become lines on standard error."""
-    if sys.stdout is None:  # closed by the caller (>&-)
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    _open_streams()
     session = Session()
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
@@ -117,10 +109,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status if isinstance(status, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
+    except SystemExit:  # so Typer leaves where the reader of a help page has gone
+        leave_pipe()
+        return 0
     except Exception as error:
         return _failed(error, session)
     finally:
         logger.removeHandler(handler)
+
+
+def _open_streams() -> None:
+    """Standard streams that the caller closed (``>&-``) lead nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _failed(error: Exception, session: Session) -> int:
@@ -134,6 +136,10 @@ def _failed(error: Exception, session: Session) -> int:
     # Usage errors have this method in every version of Typer, whatever class they are of.
     if hasattr(error, "format_message"):
         return _misused(error)
+    if isinstance(error, OSError):  # a full disk behind standard output, for one
+        leave_pipe()
+        complain(f"error: input or output failed: {error}")
+        return _USAGE
     complain(
         f"error: unexpected {type(error).__name__}: {error}; "
         "this is a fault of offload, --debug shows where"

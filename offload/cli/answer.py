@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from offload.cli.arguments import describe
+from offload.cli.output import plain
 from offload.cli.progress import goal_text
 from offload.cli.units import count, metric, number, percent
+from offload.cli.values import describe
 
 if TYPE_CHECKING:
     from offload.plan import Plan, Result
 
-__all__ = ["STYLES", "headline", "metric_lines", "node_line", "reason_text", "result_json", "run_line"]
+__all__ = [
+    "STYLES",
+    "headline",
+    "metric_lines",
+    "node_lines",
+    "reason_text",
+    "result_json",
+    "run_line",
+]
 
-STYLES = {"optimal": "bold green", "feasible": "bold", "infeasible": "bold red", "unknown": "bold red"}
+STYLES = {
+    "optimal": "bold green",
+    "feasible": "bold",
+    "infeasible": "bold red",
+    "unknown": "bold red",
+}
 _STOPPED = {
     "time": "time limit", "work": "work limit", "cancelled": "cancelled", "gap": "gap reached",
 }  # fmt: skip
@@ -33,9 +48,10 @@ def headline(result: Result | Mapping[str, Any]) -> str:
     status, objective, bound = (facts.get(name) for name in ("status", "objective", "bound"))
     stopped = f"; stopped: {reason_text(facts['stopped'], None)}" if facts.get("stopped") else ""
     if objective is None:
-        words = {"infeasible": "no plan exists", "unknown": "no plan found"}.get(str(status), "no plan")
-        why = f"; {facts['reason']}" if facts.get("reason") else ""
-        return f"{status}: {words}{stopped}{why}"
+        reason = facts.get("reason")
+        if status == "infeasible":
+            return f"{status}: {reason or 'no plan exists'}"
+        return f"{status}: no plan found{stopped}" + (f"; {reason}" if reason else "")
     minimize = facts.get("minimize") or {"latency": 1.0}
     value, limit = (_apart(minimize, objective, bound) if bound is not None else
                     (goal_text(minimize)(objective), ""))  # fmt: skip
@@ -63,7 +79,7 @@ def _proof(facts: Mapping[str, Any], bound: str) -> str:
         return f"proved (bound {bound})" if exact else f"proved to {percent(gap)} (bound {bound})"
     if gap is None:
         return f"not proved (bound {bound})"
-    return f"at most {percent(gap)} above the best possible (bound {bound})"
+    return f"gap {percent(gap)} (bound {bound})"
 
 
 def metric_lines(metrics: Mapping[str, float]) -> list[str]:
@@ -74,18 +90,24 @@ def metric_lines(metrics: Mapping[str, float]) -> list[str]:
     return [f"  {left:<{_COLUMN - 2}}{right}".rstrip() for left, right in pairs]
 
 
-def node_line(plan: Plan, most: int = 8) -> str:
-    """How many nodes work, and the busiest of them with their numbers of tasks."""
+def node_lines(plan: Plan, width: int) -> list[str]:
+    """How many nodes work, and in a second line the busiest of them with their numbers of tasks."""
     tables = plan.problem.tables
-    tasks: dict[int, int] = {}
-    for k in plan.parts.node.tolist():
-        tasks[k] = tasks.get(k, 0) + 1
+    tasks = Counter(plan.parts.node.tolist())
     busiest = sorted(tasks, key=lambda k: (-tasks[k], k))
-    shown = [f"{tables.node_ids[k]} ({tasks[k]})" for k in busiest[:most]]
-    more = f", and {len(busiest) - most} more" if len(busiest) > most else ""
-    head = f"{count(tables.tasks, 'task')} on {len(busiest)} of {count(tables.nodes, 'node')}"
-    moved = len(plan.transfers.plan)
-    return f"{head}: {', '.join(shown)}{more}; {count(moved, 'transfer')}"
+    nodes = f"{count(tables.tasks, 'task')} on {len(busiest)} of {count(tables.nodes, 'node')}"
+    moves = count(len(plan.transfers.plan), "transfer")
+    shown: list[str] = []
+    for k in busiest:
+        text = f"{plain(tables.node_ids[k])} ({tasks[k]})"
+        left = len(busiest) - len(shown) - 1
+        more = f", and {left} more" if left else ""
+        if shown and len("  " + ", ".join([*shown, text]) + more) > width:
+            break
+        shown.append(text)
+    left = len(busiest) - len(shown)
+    more = f", and {left} more" if left else ""
+    return [f"{nodes}, {moves}", *([f"  {', '.join(shown)}{more}"] if shown else [])]
 
 
 def run_line(result: Result) -> str:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offload.cli.arguments import (
-    InstanceFile, Json, Limits, PlanArgument, Quiet, Verbose, goal, one_standard_input,
-)  # fmt: skip
+from offload.cli.arguments import InstanceFile, Json, Limits, PlanArgument, Quiet, Verbose
 from offload.cli.output import Session, plain
+from offload.cli.values import amount, goal, one_standard_input
+from offload.problem import METRICS
 
 if TYPE_CHECKING:
     from offload.plan import Plan, Violation
@@ -28,7 +28,12 @@ def command(
     plan: PlanArgument,
     limit: Limits = None,
     tolerance: Annotated[
-        float, typer.Option(min=0, metavar="X", help="Relative tolerance on times and amounts.")
+        float,
+        typer.Option(
+            parser=amount("--tolerance"),
+            metavar="X",
+            help="Relative tolerance on times and amounts.",
+        ),
     ] = 1e-9,
     json: Json = False,
     verbose: Verbose = 0,
@@ -37,7 +42,7 @@ def command(
     """Check every rule of an instance on a plan, and measure the plan anew.
 
     Exit status: 0 the plan holds, 1 it does not, 2 bad input or usage.
-    """  # fmt: skip
+    """
     session = Session.of(context, verbose=verbose, quiet=quiet)
     _, bounds = goal(None, limit)
     one_standard_input(INSTANCE=instance, PLAN=plan)
@@ -61,7 +66,7 @@ def command(
 
 
 def _print(session: Session, plan: Plan, found: list[Violation]) -> None:
-    from offload.cli.answer import metric_lines, node_line
+    from offload.cli.answer import metric_lines, node_lines
     from offload.cli.units import count
 
     if found:
@@ -69,7 +74,7 @@ def _print(session: Session, plan: Plan, found: list[Violation]) -> None:
         session.print(*(plain(str(violation)) for violation in found))
         return
     session.print("holds", style="bold green")
-    session.print(node_line(plan), *metric_lines(plan.metrics))
+    session.print(*node_lines(plan, session.width), *metric_lines(plan.metrics))
 
 
 def _record(violation: Violation) -> dict[str, Any]:
@@ -79,14 +84,19 @@ def _record(violation: Violation) -> dict[str, Any]:
 
 def _disagreements(plan: Plan) -> list[str]:
     """Where the file's own figures differ from those measured from its times."""
-    pairs = [(f"metrics.{name}", value, plan.metrics.get(name)) for name, value in plan.stated.items()]
-    objective, weights = plan.result.get("objective"), plan.result.get("minimize")
-    if _is_number(objective) and _are_weights(weights, plan):
-        pairs.append(("result.objective", objective, plan.objective(weights)))
+    metrics = plan.metrics
+    figures = [
+        (f"metrics.{name}", value, metrics[name])
+        for name, value in plan.stated.items()
+        if name in metrics
+    ]
+    objective, weights = plan.result.get("objective"), _amounts(plan.result.get("minimize"))
+    if isinstance(objective, int | float) and weights is not None:
+        figures.append(("result.objective", objective, plan.objective(weights)))
     return [
         f"the plan file says {name} = {stated!r}, measured {measured!r}"
-        for name, stated, measured in pairs
-        if measured is not None and not _agree(stated, measured)
+        for name, stated, measured in figures
+        if not _agree(stated, measured)
     ]
 
 
@@ -97,22 +107,22 @@ def _agree(stated: float, measured: float) -> bool:
     return both_undefined or stated == measured or near
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _are_weights(value: Any, plan: Plan) -> bool:
-    return isinstance(value, dict) and all(
-        name in plan.metrics and _is_number(weight) for name, weight in value.items()
+def _amounts(value: Any) -> dict[str, float] | None:
+    """What a file records as weights or limits; ``None`` where it is something else."""
+    fine = isinstance(value, dict) and all(
+        name in METRICS and isinstance(number, int | float) for name, number in value.items()
     )
+    return dict(value) if fine else None
 
 
 def _other_limits(plan: Plan, bounds: dict[str, float] | None) -> list[str]:
     """The limits that the plan was made for, where they are not those that were checked."""
-    recorded = plan.result.get("limits")
+    recorded = _amounts(plan.result.get("limits"))
     checked = plan.problem.limits if bounds is None else bounds
-    if not _are_weights(recorded, plan) or recorded == checked:
+    if recorded is None or recorded == checked:
         return []
     said = ", ".join(f"{name}={value:g}" for name, value in recorded.items()) or "none"
-    flags = " ".join(f"--limit {name}={value!r}" for name, value in recorded.items()) or "--limit none"
-    return [f"the plan was made under other limits ({said}) than those checked; add {flags}"]
+    flags = [f"--limit {name}={value!r}" for name, value in recorded.items()] or ["--limit none"]
+    return [
+        f"the plan was made under other limits ({said}) than those checked; add {' '.join(flags)}"
+    ]

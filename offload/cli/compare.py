@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offload.cli.arguments import (
-    InstanceFile, Json, Limits, Minimize, Quiet, Seed, Threads, Verbose, duration, goal, wrong,
-)  # fmt: skip
+    InstanceFile,
+    Json,
+    Limits,
+    Minimize,
+    Quiet,
+    Seed,
+    Threads,
+    Verbose,
+)
 from offload.cli.output import Session
+from offload.cli.values import duration, goal, wrong
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +37,9 @@ def command(
     instance: InstanceFile,
     methods: Annotated[
         str | None,
-        typer.Option("--methods", "-m", metavar="A,B", help="Methods. Default: all that honour the instance."),
+        typer.Option(
+            "--methods", "-m", metavar="A,B", help="Methods. Default: all that honour the instance."
+        ),
     ] = None,
     minimize: Minimize = None,
     limit: Limits = None,
@@ -48,7 +58,7 @@ def command(
     running method and shows what there is.
 
     Exit status: 0 some method found a plan, 1 none did, 2 bad input or usage.
-    """  # fmt: skip
+    """
     session = Session.of(context, verbose=verbose, quiet=quiet)
     weights, bounds = goal(minimize, limit)
     seconds = duration(time_limit)
@@ -83,14 +93,14 @@ def command(
 
 def _print(session: Session, frame: pd.DataFrame, minimize: dict[str, float]) -> None:
     from offload.cli.answer import reason_text
-    from offload.cli.arguments import describe
     from offload.cli.output import table
     from offload.cli.progress import goal_text
     from offload.cli.units import metric, number, percent
+    from offload.cli.values import describe
 
     show = goal_text(minimize)
-    more = _MORE if session.width >= _WIDE else ()
-    more = tuple(name for name in more if name != describe(minimize))
+    wide = session.width >= _WIDE
+    more = [name for name in _MORE if wide and name != describe(minimize)]
     rows = []
     for row in frame.to_dict("records"):
         known = row["objective"] == row["objective"]  # NaN where there is no plan

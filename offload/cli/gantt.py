@@ -8,11 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
+from offload.cli.output import cut
 from offload.cli.units import number
 
-__all__ = ["Bar", "Lane", "axis_lines", "density", "gantt_lines", "load_bar", "name_width", "shade_lines"]
+__all__ = [
+    "Bar",
+    "Lane",
+    "axis_lines",
+    "density",
+    "gantt_lines",
+    "load_bar",
+    "name_width",
+    "shade_lines",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -49,10 +59,11 @@ class _Style:
     levels: str
     part: str  # eighths of a full cell, from least to most
     empty: str
+    more: str
 
 
-_UNICODE = _Style("┣", "━", "┫", "┃", "▒", "┼", "─", " ░▒▓█", "▏▎▍▌▋▊▉█", "·")
-_ASCII = _Style("[", "=", "]", "|", "#", "+", "-", " .:*#", "#", ".")
+_UNICODE = _Style("┣", "━", "┫", "┃", "▒", "┼", "─", " ░▒▓█", "▏▎▍▌▋▊▉█", "·", "…")
+_ASCII = _Style("[", "=", "]", "|", "#", "+", "-", " .:*#", "#", ".", "~")
 
 
 def _style(ascii: bool) -> _Style:
@@ -81,14 +92,13 @@ def gantt_lines(
     columns = max(1, width - names - _GAP)
     style = _style(ascii)
     lines = [
-        _row(lane.name, names, _lane_text(lane.bars, columns, span, style)) for lane in lanes
+        _row(lane.name, names, _lane_text(lane.bars, columns, span, style), style) for lane in lanes
     ]
     return lines + axis_lines(span, columns, names, ascii=ascii)
 
 
-def _row(name: str, names: int, cells: str) -> str:
-    cut = name if cell_len(name) <= names else set_cell_size(name, names - 1) + "~"
-    return (set_cell_size(cut, names) + " " * _GAP + cells).rstrip()
+def _row(name: str, names: int, cells: str, style: _Style) -> str:
+    return (cut(name, names, style.more) + " " * _GAP + cells).rstrip()
 
 
 def name_width(names: Sequence[str], width: int) -> int:
@@ -108,11 +118,23 @@ def _lane_text(bars: Sequence[Bar], columns: int, span: float, style: _Style) ->
         end = max(wanted + 1, min(columns, round(bar.finish * scale)))
         begin = max(wanted, free)
         if begin >= end:
-            cells[end - 1] = style.crowded
+            _mark(cells, end - 1, style)
             continue
         cells[begin:end] = _bar_text(bar.label, end - begin, style)
         free = end
     return "".join(cells)
+
+
+def _mark(cells: list[str], at: int, style: _Style) -> None:
+    """Say that a cell is crowded; a wide character that reaches into it is wiped out whole."""
+    first = at
+    while cells[first] == "":
+        first -= 1
+    last = at
+    while last + 1 < len(cells) and cells[last + 1] == "":
+        last += 1
+    cells[first : last + 1] = [style.fill] * (last + 1 - first)
+    cells[at] = style.crowded
 
 
 def _bar_text(label: str, size: int, style: _Style) -> list[str]:
@@ -209,7 +231,7 @@ def shade_lines(
         # Rounding noise of the integral must not shade an idle slice.
         level = np.ceil(np.clip(np.where(shares < 1e-6, 0, shares), 0, 1) * 4 - 1e-6).astype(int)
         level = np.where((shares >= 1e-6) & (level == 0), 1, level)
-        lines.append(_row(name, names, "".join(style.levels[i] for i in level)))
+        lines.append(_row(name, names, "".join(style.levels[i] for i in level), style))
     columns = max(1, width - names - _GAP)
     legend = ", ".join(
         f"{style.levels[i]} {'up to ' if i < 4 else ''}{25 * i} %" for i in range(1, 5)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.cells import cell_len
 
 from offload.bounds import metric_bounds
-from offload.cli.arguments import describe
-from offload.cli.output import Session, plain, table
+from offload.cli.output import Session, cut, folded, plain, table
 from offload.cli.units import count, metric, number, quantity
+from offload.cli.values import describe
 from offload.features import FEATURES, features_used
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["instance_json", "show_instance"]
 
 _BOUNDED = 3_000_000  # tasks times nodes up to which the lower bound is worth its time
+
+_LEAST = 14  # columns that a column of long texts has at least
 
 # Header, text of a cell, and whether it is text (flush left). A column whose cells are all the
 # same default is left out.
@@ -44,7 +47,11 @@ _NODE_COLUMNS: tuple[Column, ...] = (
 _LINK_COLUMNS: tuple[Column, ...] = (
     ("from", lambda e: e.src, True),
     ("to", lambda e: e.dst, True),
-    ("bandwidth", lambda e: "no limit" if e.bandwidth is None else quantity(e.bandwidth, "B/s", 3), False),
+    (
+        "bandwidth",
+        lambda e: "no limit" if e.bandwidth is None else quantity(e.bandwidth, "B/s", 3),
+        False,
+    ),
     ("latency", lambda e: quantity(e.latency, "s", 3), False),
     ("duplex", lambda e: e.duplex, True),
     ("channels", lambda e: "any" if e.channels is None else str(e.channels), False),
@@ -52,7 +59,21 @@ _LINK_COLUMNS: tuple[Column, ...] = (
     ("price/B", lambda e: number(e.price, 3), False),
     ("tags", lambda e: ", ".join(e.tags), True),
 )
-_DULL = {"", "0", "0 s", "0 W", "0 J/B", "no limit", "any", "full", "overlapped", "1", "*", "-", "1 op/s"}
+_DULL = {
+    "",
+    "0",
+    "0 s",
+    "0 W",
+    "0 J/B",
+    "no limit",
+    "any",
+    "full",
+    "overlapped",
+    "1",
+    "*",
+    "-",
+    "1 op/s",
+}
 _KEPT = {"node", "tier", "from", "to", "bandwidth", "task", "runs in", "in", "out"}
 
 
@@ -65,17 +86,14 @@ def show_instance(session: Session, problem: Problem, *, rows: int = 20) -> None
     session.print(plain(problem.name) or "(no name)", style="bold")
     for text in (problem.description, problem.source):
         if text:
-            session.print(_wrapped(plain(text)))
-    session.print("", *(plain(line) for line in _summary(problem)), "")
+            session.print(*folded(plain(text), session.width, indent=0))
+    session.print("")
+    for line in _summary(problem):
+        session.print(*folded(plain(line), session.width, indent=12))
+    session.print("")
     _print_rows(session, problem.network.nodes, _NODE_COLUMNS, rows, "node")
     _print_rows(session, problem.network.links, _LINK_COLUMNS, rows, "link")
     _print_rows(session, range(len(problem.graph.tasks)), _task_columns(problem), rows, "task")
-
-
-def _wrapped(text: str) -> Any:
-    from rich.text import Text
-
-    return Text(text)
 
 
 def _summary(problem: Problem) -> list[str]:
@@ -165,7 +183,11 @@ def _size(size: float | Mapping[str, float]) -> str:
 
 
 def _print_rows(
-    session: Session, rows: Sequence[Node | Link | int], columns: Sequence[Column], most: int, what: str
+    session: Session,
+    rows: Sequence[Node | Link | int],
+    columns: Sequence[Column],
+    most: int,
+    what: str,
 ) -> None:
     """The first rows as a table, without columns that say nothing."""
     if not rows:
@@ -182,16 +204,18 @@ def _print_rows(
     session.print("")
 
 
-def _fitting(headers: list[str], cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
-    """The first columns that fit; a column that only fits cut is kept if most of it does."""
+def _fitting(headers: list[str], cells: dict[str, list[str]], width: int) -> list[str]:
+    """The columns that fit, first come first served; the last may be cut to the room it has."""
     kept: list[str] = []
-    used = 0
+    left = width
     for header in headers:
-        needed = max(len(header), *(len(cell) for cell in cells[header])) + 2
-        if kept and used + min(needed, 14) > width:
+        needed = max(len(header), *(cell_len(cell) for cell in cells[header])) + 2
+        if kept and left < min(needed, _LEAST):
             continue
+        if needed > left:
+            cells[header] = [cut(cell, max(left - 2, 4)) for cell in cells[header]]
         kept.append(header)
-        used += needed
+        left -= needed
     return kept
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import os
 import sys
-import logging
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["Session", "error_lines", "leave_pipe", "json_text", "plain", "table"]
+__all__ = [
+    "Session", "complain", "cut", "error_lines", "folded", "json_text", "leave_pipe", "plain",
+    "table",
+]  # fmt: skip
 
 MOST_ISSUES = 20  # lines of errors of one file
 _WIDEST = 24  # columns that a cell of a table may always take
-_ASCII = str.maketrans({
-    "…": "~", "µ": "u", "→": ">", "≤": "<", "×": "x", "·": ".", "–": "-", "─": "-", "━": "-",
-})  # fmt: skip
+_ASCII = str.maketrans({"…": "~", "µ": "u", "→": ">", "≤": "<", "·": ".", "─": "-", "━": "-"})
 
 
 @dataclass
@@ -58,9 +60,13 @@ class Session:
         """A rich console on standard output; ids are shown as they are, never as markup."""
         from rich.console import Console
 
+        class _Console(Console):
+            def on_broken_pipe(self) -> None:
+                leave_pipe()  # and go on: the exit status still says what the answer is
+
         stream = sys.stdout if stream is None else stream
         target: Any = _AsciiStream(stream) if self.ascii else stream
-        return Console(file=target, markup=False, emoji=False, highlight=False, soft_wrap=False)
+        return _Console(file=target, markup=False, emoji=False, highlight=False)
 
     @property
     def width(self) -> int:
@@ -83,7 +89,16 @@ class Session:
 
     def json(self, value: Any) -> None:
         """The answer for machines: one JSON document, to standard output."""
-        sys.stdout.write(json_text(value, not speaks_unicode(sys.stdout)) + "\n")
+        self.write(json_text(value) + "\n")
+
+    def write(self, text: str) -> None:
+        """Text as it is to standard output: in UTF-8, as JSON is, whatever the terminal speaks."""
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode())
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            leave_pipe()
 
 
 class _AsciiStream:
@@ -133,9 +148,27 @@ def plain(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
-def json_text(value: Any, ascii: bool = False) -> str:
+def cut(text: str, columns: int, sign: str = "…") -> str:
+    """Text in exactly so many columns: filled with spaces, or cut with a sign that it is."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) > columns:
+        text = set_cell_size(text, columns - 1) + sign
+    return set_cell_size(text, columns)
+
+
+def folded(text: str, width: int, indent: int = 4) -> list[str]:
+    """A long line as several that fit, all but the first indented."""
+    lines = textwrap.wrap(
+        text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False,
+        drop_whitespace=True, replace_whitespace=False,
+    )  # fmt: skip
+    return lines or [""]
+
+
+def json_text(value: Any) -> str:
     """JSON with every digit; numbers that are not finite become null, as JSON has none."""
-    return json.dumps(_jsonable(value), indent=2, ensure_ascii=ascii, allow_nan=False)
+    return json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _jsonable(value: Any) -> Any:
@@ -184,7 +217,7 @@ def table(
 
 
 def leave_pipe() -> None:
-    """Make what is still written to standard output go nowhere: its reader has gone."""
+    """Let what is still to be written to standard output go nowhere: nobody can take it."""
     # The interpreter flushes once more at its end; that must not fail again.
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

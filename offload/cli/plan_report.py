@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offload.cli.answer import STYLES, headline, metric_lines, node_line
+from offload.cli.answer import STYLES, headline, metric_lines, node_lines
 from offload.cli.chart import chart_lines, shown_nodes
 from offload.cli.critical import Step, critical_chain, memory_peaks
 from offload.cli.gantt import load_bar, name_width
-from offload.cli.output import Session, plain, table
+from offload.cli.output import Session, cut, folded, plain, table
 from offload.cli.units import count, percent, quantity
-from rich.cells import cell_len, set_cell_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,14 +28,18 @@ def show_plan(session: Session, plan: Plan, *, rows: int = 20, transfers: bool =
     session.print(f"plan of {plain(plan.problem.name) or 'an unnamed instance'}", style="bold")
     if head:
         session.print(head, style=style)
-    session.print(node_line(plan), "", *metric_lines(plan.metrics), "")
+    if plan.problem.tables.tasks and not len(plan.parts.task):
+        session.print("the file holds no plan")
+        return
+    session.print(*node_lines(plan, width), "", *metric_lines(plan.metrics), "")
     session.print(*_loads(plan, width, rows, session.ascii), "")
     session.print(
         *chart_lines(plan, width, rows=2 * rows, transfers=transfers, ascii=session.ascii), ""
     )
     _print_breakdown(session, plan, rows)
     session.print("what the last finish waited for", style="bold")
-    session.print(*_chain_lines(plan, rows))
+    for line in _chain_lines(plan, rows):
+        session.print(*folded(line, width, indent=6))
     late = _late_lines(plan, rows)
     if late:
         session.print("", "finished after their due time:", *late)
@@ -69,7 +72,8 @@ def _loads(plan: Plan, width: int, rows: int, ascii: bool) -> list[str]:
     lines = [(head + ("  memory at most" if limited else "")).rstrip()]
     for k, name in zip(kept, ids, strict=True):
         share = float(frame["utilisation"].iloc[k])
-        text = f"{_fit(name, names)}  {load_bar(share, columns, ascii=ascii)} {percent(share):>7}"
+        bar = load_bar(share, columns, ascii=ascii)
+        text = f"{cut(name, names, '~' if ascii else '…')}  {bar} {percent(share):>7}"
         text += f"  {int(frame['tasks'].iloc[k]):>5}"
         if limited:
             text += "  " + _memory(peaks[k], tables.memory_capacity[k], columns, ascii)
@@ -85,15 +89,12 @@ def _memory(peak: float, capacity: float, columns: int, ascii: bool) -> str:
     return f"{load_bar(share, columns, ascii=ascii)} {percent(share):>7}"
 
 
-def _fit(name: str, columns: int) -> str:
-    cut = name if cell_len(name) <= columns else set_cell_size(name, columns - 1) + "~"
-    return set_cell_size(cut, columns)
-
-
 def _print_breakdown(session: Session, plan: Plan, rows: int) -> None:
     """Where time, energy and cost went: nodes, then links."""
     nodes, links = plan.breakdown()
     frame = nodes[(nodes["tasks"] > 0) | (nodes["idle_energy"] > 0) | (nodes["codec_energy"] > 0)]
+    if len(frame) > rows:
+        frame = frame.sort_values(["busy", "energy"], ascending=False, kind="stable")
     units = {"busy": "s", "energy": "J", "codec_energy": "J", "idle_energy": "J", "cost": ""}
     _print_frame(session, "where it went: nodes", frame, ["node", "tasks"], units, rows)
     used = links[links["transfers"] > 0].sort_values("held", ascending=False, kind="stable")
@@ -102,14 +103,20 @@ def _print_breakdown(session: Session, plan: Plan, rows: int) -> None:
 
 
 def _print_frame(
-    session: Session, title: str, frame: pd.DataFrame, names: list[str], units: dict[str, str], rows: int
+    session: Session,
+    title: str,
+    frame: pd.DataFrame,
+    names: list[str],
+    units: dict[str, str],
+    rows: int,
 ) -> None:
     """A frame as a table, without columns that are zero throughout."""
     if not len(frame):
         return
     kept = [column for column in units if bool((frame[column] != 0).any())]
     body = [
-        [str(row[name]) for name in names] + [quantity(row[column], units[column]) for column in kept]
+        [str(row[name]) for name in names]
+        + [quantity(row[column], units[column]) for column in kept]
         for row in frame.head(rows).to_dict("records")
     ]
     headers = [*names, *(column.replace("_", " ") for column in kept)]
@@ -133,7 +140,10 @@ def _chain_lines(plan: Plan, rows: int) -> list[str]:
     waited = sum(step.wait for step in steps)
     queued = sum(step.queued for step in steps)
     total = f"  in all: {quantity(running, 's')} running, {quantity(waited, 's')} between tasks"
-    return [*lines, total + (f", of it {quantity(queued, 's')} in queues for links" if queued else "")]
+    return [
+        *lines,
+        total + (f", of it {quantity(queued, 's')} in queues for links" if queued else ""),
+    ]
 
 
 def _step_line(plan: Plan, step: Step) -> str:
@@ -194,4 +204,3 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "tasks": plan.to_frame().to_dict("records"),
         "transfers": plan.transfers_frame().to_dict("records"),
     }
-

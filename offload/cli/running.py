@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from offload.cli.progress import Meter
 
@@ -39,11 +39,12 @@ def run(work: Callable[[threading.Event], Answer], meter: Meter) -> Answer:
             errors.append(error)
 
     worker = threading.Thread(target=body, name="offload-solve", daemon=True)
-    with _signals(cancel, quit_now), closing(meter):
+    with _signals(cancel, quit_now) as arm, closing(meter):
         worker.start()
         told = False
         while worker.is_alive():
             worker.join(_POLL)
+            arm()
             if quit_now.is_set():
                 _leave(meter)
             if cancel.is_set() and not told:
@@ -56,10 +57,13 @@ def run(work: Callable[[threading.Event], Answer], meter: Meter) -> Answer:
 
 
 @contextmanager
-def _signals(cancel: threading.Event, quit_now: threading.Event) -> Iterator[None]:
-    """The two events, set by signals; as Python allows, in the main thread only."""
+def _signals(cancel: threading.Event, quit_now: threading.Event) -> Iterator[Callable[[], object]]:
+    """The two events, set by signals; as Python allows, in the main thread only.
+
+    Yields a function that installs the handlers once more: some solvers put their own in place.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: None
         return
 
     first = 0.0
@@ -72,9 +76,12 @@ def _signals(cancel: threading.Event, quit_now: threading.Event) -> Iterator[Non
         elif time.monotonic() - first >= _AGAIN:
             quit_now.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    def arm() -> dict[signal.Signals, Any]:
+        return {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    before = arm()
     try:
-        yield
+        yield arm
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

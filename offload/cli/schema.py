@@ -16,7 +16,10 @@ offload schema > offload-instance.schema.json
 def command(
     context: typer.Context,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write; - is standard output."
+        ),
     ] = "-",
     json: Annotated[
         bool, typer.Option("--json", help="JSON, as it is in any case.", hidden=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offload.cli.arguments import Ascii, Json, Quiet, Verbose, one_standard_input, stem
+from offload.cli.arguments import Ascii, Json, Quiet, Verbose
 from offload.cli.output import Session
+from offload.cli.values import one_standard_input, stem, whole
 from offload.errors import InstanceError, Issue, OffloadError
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def command(
     instance: Annotated[
         str | None,
         typer.Option(
-            "--instance", "-i", metavar="INSTANCE",
+            "--instance",
+            "-i",
+            metavar="INSTANCE",
             help="The instance that a plan is for. Default: looked for near the plan.",
         ),
     ] = None,
@@ -39,14 +42,25 @@ def command(
         bool, typer.Option("--transfers", help="Draw transfers between nodes too.")
     ] = False,
     rows: Annotated[
-        int, typer.Option("--rows", "-n", min=1, metavar="N", help="Rows of each table at most.")
+        int,
+        typer.Option(
+            "--rows",
+            "-n",
+            parser=whole("--rows", 1),
+            metavar="N",
+            help="Rows of each table at most.",
+        ),
     ] = 20,
     json: Json = False,
     ascii: Ascii = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> int:
-    """Show an instance (counts, nodes, links, tasks) or a plan (metrics, loads, Gantt, causes)."""  # fmt: skip
+    """Show an instance (counts, nodes, links, tasks) or a plan (metrics, loads, Gantt, causes).
+
+    Without --instance a plan's instance is found by its digest among the files near the plan and
+    in the current folder.
+    """
     session = Session.of(context, verbose=verbose, quiet=quiet, ascii=ascii)
     one_standard_input(FILE=file, **{"--instance": instance})
 
@@ -80,7 +94,9 @@ def _format(raw: bytes, source: str) -> str | None:
     if found is None or found in ("offload-instance/1", "offload-plan/1"):
         return found
     fix = 'write "offload-instance/1" or "offload-plan/1"'
-    raise InstanceError([Issue("$.format", "is neither an instance nor a plan", found, fix)], source)
+    raise InstanceError(
+        [Issue("$.format", "is neither an instance nor a plan", found, fix)], source
+    )
 
 
 def _head(raw: bytes) -> dict[str, Any]:

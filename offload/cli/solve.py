@@ -10,14 +10,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offload.cli.arguments import (
-    Ascii, InstanceFile, Json, Limits, Minimize, Quiet, Seed, Threads, Verbose, duration, goal,
-    method_options, one_standard_input, stem, wrong,
-)  # fmt: skip
+    Ascii,
+    InstanceFile,
+    Json,
+    Limits,
+    Minimize,
+    Quiet,
+    Seed,
+    Threads,
+    Verbose,
+)
 from offload.cli.output import Session
+from offload.cli.values import (
+    amount,
+    duration,
+    goal,
+    method_options,
+    one_standard_input,
+    stem,
+    wrong,
+)
+from offload.errors import OffloadError
 
 if TYPE_CHECKING:
     from offload.plan import Result
-    from offload.problem import Problem
 
 EXAMPLE = """
 offload solve instances/topcuoglu-2002.json --time-limit 10s
@@ -39,10 +55,18 @@ def command(
         str, typer.Option("--time-limit", "-t", metavar="TIME", help="As in 90, 90s, 2m, none.")
     ] = "60",
     work_limit: Annotated[
-        float | None, typer.Option(min=0, metavar="X", help="Deterministic work at most (reproducible).")
+        float | None,
+        typer.Option(
+            parser=amount("--work-limit"),
+            metavar="X",
+            help="Deterministic work at most (reproducible).",
+        ),
     ] = None,
     gap: Annotated[
-        float | None, typer.Option(min=0, metavar="X", help="Stop at this relative gap; 0.01 is 1 %.")
+        float | None,
+        typer.Option(
+            parser=amount("--gap"), metavar="X", help="Stop at this relative gap; 0.01 is 1 %."
+        ),
     ] = None,
     threads: Threads = None,
     seed: Seed = 0,
@@ -56,7 +80,9 @@ def command(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE",
+            "--output",
+            "-o",
+            metavar="FILE",
             help="Where to save the plan; - is standard output. Default: <instance>.plan.json in "
             "the current folder.",
         ),
@@ -66,7 +92,8 @@ def command(
     gantt: Annotated[
         bool | None,
         typer.Option(
-            "--gantt/--no-gantt", help="Draw the plan. Default: small plans on a terminal.",
+            "--gantt/--no-gantt",
+            help="Draw the plan. Default: small plans on a terminal.",
         ),
     ] = None,
     ascii: Ascii = False,
@@ -79,7 +106,7 @@ def command(
 
     Exit status: 0 there is a plan, 1 there is none, 2 bad input or usage, 130 interrupted without
     a plan.
-    """  # fmt: skip
+    """
     session = Session.of(context, verbose=verbose, quiet=quiet, ascii=ascii)
     weights, bounds = goal(minimize, limit)
     options, seconds = method_options(option), duration(time_limit)
@@ -88,8 +115,11 @@ def command(
         raise wrong("--no-save", "cannot be combined with --output", output, "give one of them")
 
     import offload
+    from offload.cli.answer import headline, result_json
     from offload.cli.progress import meter_for
     from offload.cli.running import run
+    from offload.files import write_bytes
+    from offload.plan_files import result_text
 
     problem = offload.load(instance)
     target = None if no_save else output or f"{stem(instance, problem.name)}.plan.json"
@@ -97,27 +127,31 @@ def command(
     first = None if start is None else offload.load_plan(start, problem)
     meter = meter_for(session, weights or dict(problem.minimize))
 
-    def work(cancel: threading.Event) -> tuple[Result, str | None]:
+    def work(cancel: threading.Event) -> tuple[Result, str | None, OffloadError | None]:
         result = offload.solve(
             problem, method=method, minimize=weights, limits=bounds, time_limit=seconds,
             work_limit=work_limit, gap=gap, threads=threads, seed=seed, start=first,
             on_progress=meter.update, cancel=cancel, options=options,
         )  # fmt: skip
         # Saved in here, where a late signal cannot end the process before the file is written.
-        return result, _save(problem, result, target, explicit=output is not None)
+        if target is None or target == "-" or (result.plan is None and output is None):
+            return result, None, None
+        try:
+            write_bytes(target, result_text(problem, result).encode())
+        except OffloadError as error:
+            return result, None, error  # the answer is shown all the same
+        return result, target, None
 
-    result, saved = run(work, meter)
-    to_stdout = target == "-" and saved is not None
-    if json and not to_stdout:
-        from offload.cli.answer import result_json
-
-        session.json({"instance": problem.name, **result_json(result), "saved": saved})
-    elif not to_stdout:
-        _show(session, result, saved, gantt)
-    elif not session.quiet:
-        from offload.cli.answer import headline
-
+    result, saved, failure = run(work, meter)
+    if target == "-":
+        session.write(result_text(problem, result))
         session.note(headline(result))
+    elif json:
+        session.json({"instance": problem.name, **result_json(result), "saved": saved})
+    else:
+        _show(session, result, saved, gantt)
+    if failure is not None:
+        raise failure
     return _status(result)
 
 
@@ -143,28 +177,14 @@ def _check_writable(target: str | None) -> None:
         raise wrong("--output", "cannot be written", target, fix)
 
 
-def _save(problem: Problem, result: Result, target: str | None, explicit: bool) -> str | None:
-    """Save the plan, and where a file was asked for the answer without one; where it is now."""
-    from offload.files import write_bytes
-    from offload.plan_files import result_text
-
-    if target is None or (result.plan is None and not explicit):
-        return None
-    if result.plan is not None:
-        result.plan.save(target)
-    else:
-        write_bytes(target, result_text(problem, result).encode())
-    return target
-
-
 def _show(session: Session, result: Result, saved: str | None, gantt: bool | None) -> None:
-    from offload.cli.answer import STYLES, headline, metric_lines, node_line, run_line
+    from offload.cli.answer import STYLES, headline, metric_lines, node_lines, run_line
 
     session.print(headline(result), style=STYLES.get(result.status))
     session.print(run_line(result))
     plan = result.plan
     if plan is not None:
-        session.print("", *metric_lines(plan.metrics), "", node_line(plan))
+        session.print("", *metric_lines(plan.metrics), "", *node_lines(plan, session.width))
         small = len(plan.parts.task) <= _SMALL and session.console().is_terminal
         if gantt or (gantt is None and small):
             from offload.cli.chart import chart_lines

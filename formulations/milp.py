@@ -1,0 +1,194 @@
+"""Method `milp`: a mixed-integer program through PuLP, solved by HiGHS (or CBC) to a proof.
+
+Two models: assignment under capacity (`milp_assignment`) where nothing that counts depends on
+times, and big-M scheduling (`milp_scheduling`) for everything else.
+
+The solver decides in floating point with a tolerance. So its placements and orders are re-timed
+exactly, and count only if the checker accepts them; and its bound is lowered by what the tolerance
+may hide. Where the solver is done and a re-timed plan breaks a rule, or is worse than the solver
+believes, by a rounding, that one combination of 0-1 decisions is forbidden (its exact plan is
+known) and the solver goes on. The models are relaxed in a plan's favour, so that "infeasible" is
+a proof.
+
+Work (`work_limit`) is branch-and-bound nodes, all runs together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import pulp
+
+from formulations.milp_assignment import AssignmentModel, suffices
+from formulations.milp_engine import Control, Outcome, run, solver_of, versions
+from formulations.milp_scheduling import SchedulingModel
+from formulations.milp_terms import Case
+from offload import registry
+from offload.bounds import lower_bound
+from offload.plan import Plan
+from offload.registry import Answer, Request
+
+__all__ = ["solve"]
+
+HINTS = ("heft", "peft")  # quick plans: they make the horizon, and with it every big-M, small
+ROUNDS = 50  # combinations forbidden by rounding before the method gives up on the proof
+MOST_ROWS = 1_500_000  # a larger model needs more memory than it can be of use
+
+
+class _Built(Protocol):
+    """What the search needs of a model."""
+
+    problem: pulp.LpProblem
+    unit: float
+
+    @property
+    def margin(self) -> float: ...
+    def start_from(self, plan: Plan) -> None: ...
+    def plan(self) -> Plan: ...
+    def decisions(self) -> list[pulp.LpVariable]: ...
+    def forbid(self, chosen: list[pulp.LpVariable]) -> None: ...
+
+
+def solve(request: Request) -> Answer:
+    """Place and schedule by mixed-integer programming; see the module's text.
+
+    Raises
+    ------
+    SolverUnavailable
+        If neither HiGHS nor CBC loads, or not the one that ``options["solver"]`` names.
+    OffloadError
+        If ``options["solver"]`` is neither "highs" nor "cbc".
+    """
+    search = _Search(request, solver_of(request.options.get("solver")))
+    case = Case(request.problem, request.goal)
+    kind = AssignmentModel if suffices(case) else SchedulingModel
+    if request.stopped or search.proved:
+        return search.answer(request.stopped)
+    if (rows := kind.rows_of(case)) > MOST_ROWS:
+        reason = f"the model has about {rows} rows, and more than {MOST_ROWS} are not built"
+        return search.answer("work", reason)
+    search.hint()
+    if request.stopped or search.proved:
+        return search.answer(request.stopped)
+    model = kind(case, search.value)
+    if model.infeasible:
+        return search.exhausted()
+    for _ in model.build():
+        if request.stopped:
+            return search.answer(request.stopped)
+    return search.prove(model)
+
+
+class _Search:
+    """The best plan and bound so far, and how they get better."""
+
+    def __init__(self, request: Request, solver: str) -> None:
+        self.request, self.solver = request, solver
+        self.minimize = request.goal.minimize
+        self.best: Plan | None = None
+        self.value = math.inf
+        self.bound = lower_bound(request.problem, self.minimize)
+        self.nodes = request.work_limit
+        if request.start is not None:
+            self.take(request.start)
+
+    # -- plans and bounds ------------------------------------------------------------------------
+
+    def take(self, plan: Plan) -> bool:
+        """Keep a plan if it is the best so far and holds; whether it holds as far as is known."""
+        value = plan.objective(self.minimize)
+        if not math.isfinite(value):
+            return False
+        if value >= self.value:
+            return True  # whether it holds does not matter any more
+        if not self.request.keeps(plan):
+            return False
+        self.best, self.value = plan, value
+        self.request.report(plan, None)
+        return True
+
+    def raise_bound(self, bound: float) -> None:
+        """Keep a bound if it is the best so far; no bound is above a plan."""
+        bound = min(bound, self.value)
+        if bound > self.bound:
+            self.bound = bound
+            self.request.report(None, bound)
+
+    @property
+    def proved(self) -> bool:
+        """Whether the gap is closed as far as was asked for."""
+        return self.best is not None and self.value - self.bound <= self.request.gap * self.value
+
+    def hint(self) -> None:
+        """Try quick plans."""
+        request = self.request
+        for name in HINTS:
+            if not request.stopped:
+                quick = replace(request, start=None, options={}, report=lambda plan, bound: None)
+                plan = registry.find(name).load()(quick).plan
+                if plan is not None:
+                    self.take(plan)
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    def answer(self, stopped: str | None, reason: str | None = None) -> Answer:
+        """What is known when the method ends."""
+        bound = self.bound if math.isfinite(self.bound) else None
+        return Answer(
+            self.best, bound, stopped=stopped, reason=reason, versions=versions(self.solver)
+        )
+
+    def exhausted(self) -> Answer:
+        """No plan is left that could be better than the best."""
+        if self.best is not None:
+            self.raise_bound(self.value)
+            return self.answer(None)
+        reason = "no placement and order of the tasks keeps every rule, deadline and limit"
+        return Answer(infeasible=True, reason=reason, versions=versions(self.solver))
+
+    # -- proof -----------------------------------------------------------------------------------
+
+    def prove(self, model: _Built) -> Answer:
+        """Run the solver until the proof stands, forbidding what only rounding makes good."""
+        margin = model.margin
+        warm = self.best is not None
+        if self.best is not None:
+            model.start_from(self.best)
+        for _ in range(ROUNDS):
+            outcome = self._run(model, margin, warm)
+            if outcome.proof == "infeasible":
+                return self.exhausted()
+            if outcome.bound is not None:
+                self.raise_bound(outcome.bound * model.unit - margin)
+            holds = outcome.found and self.take(model.plan())
+            if outcome.proof is None or outcome.bound is None:
+                return self.answer(outcome.stopped, outcome.note or None)
+            # The bound may be for plans at most this much better than the best.
+            unexplained = self.value - outcome.bound * model.unit
+            if holds and unexplained <= max(self.request.gap * self.value, margin):
+                return self.answer(None)
+            model.forbid(model.decisions())
+            warm = False
+        return self.answer("work", f"{ROUNDS} solutions held within tolerance but not exactly")
+
+    def _run(self, model: _Built, margin: float, warm: bool) -> Outcome:
+        request = self.request
+        # Half of the gap, at most 5e-5, is left to the margin and to exact re-timing.
+        gap = max(request.gap / 2, request.gap - 5e-5)
+        control = Control(
+            stopped=lambda: request.stopped, seconds=request.seconds_left, gap=gap,
+            threads=request.threads, seed=request.seed, warm=warm,
+            nodes=None if self.nodes is None else int(self.nodes),
+            on_solution=lambda: self._hear(model.plan),
+            on_bound=lambda bound: self.raise_bound(bound * model.unit - margin),
+        )  # fmt: skip
+        outcome = run(model.problem, control, self.solver)
+        if self.nodes is not None:
+            self.nodes = max(self.nodes - outcome.nodes, 0)
+        return outcome
+
+    def _hear(self, plan: Callable[[], Plan]) -> None:
+        self.take(plan())

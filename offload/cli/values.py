@@ -1,0 +1,165 @@
+"""How the values of options are read; errors name the option, what was found and what is right."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from offload.errors import Issue, OffloadError
+
+__all__ = [
+    "amount", "describe", "duration", "goal", "method_options", "one_standard_input", "stem",
+    "whole", "wrong",
+]  # fmt: skip
+
+_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "": 1.0}
+
+
+def wrong(option: str, message: str, found: Any, fix: str) -> OffloadError:
+    """An error about an option: which, what is wrong, what was found, what would be right."""
+    return OffloadError(str(Issue(option, message, found, fix)))
+
+
+def whole(option: str, least: int = 0) -> Callable[[Any], int]:
+    """A parser of whole numbers from ``least`` on, whose error says what was found."""
+
+    def parse(text: Any) -> int:
+        try:
+            value = int(str(text))
+        except ValueError:
+            value = least - 1
+        if value < least:
+            message = f"must be a whole number, {least} or more"
+            raise wrong(option, message, str(text), f"write for example {least or 1}")
+        return value
+
+    return parse
+
+
+def amount(option: str) -> Callable[[Any], float]:
+    """A parser of numbers from 0 on, whose error says what was found."""
+
+    def parse(text: Any) -> float:
+        value = _float(str(text))
+        if value is None or value < 0:
+            raise wrong(option, "must be a number, 0 or more", str(text), "write for example 0.01")
+        return value
+
+    return parse
+
+
+def _float(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def duration(text: str | None, option: str = "--time-limit") -> float | None:
+    """Seconds of ``90``, ``90s``, ``1.5m``, ``2h`` or ``500ms``; ``none`` is no limit.
+
+    Raises
+    ------
+    OffloadError
+        For anything else, and for less than 0.
+    """
+    if text is None or text.strip().lower() in ("none", "inf"):
+        return None
+    body = text.strip().lower()
+    unit = body.lstrip("0123456789.e+-").strip()
+    seconds = _float(body.removesuffix(unit).strip()) if unit in _SECONDS else None
+    if seconds is None or seconds < 0:
+        raise wrong(option, "is no duration", text, "write for example 90, 90s, 2m, 500ms or none")
+    return seconds * _SECONDS[unit]
+
+
+def goal(
+    minimize: str | None, limits: Sequence[str] | None
+) -> tuple[dict[str, float] | None, dict[str, float] | None]:
+    """The options --minimize and --limit as weights and bounds; ``None`` where not given.
+
+    Raises
+    ------
+    OffloadError
+        For an unknown metric, a number that is none, or no weight above 0.
+    """
+    weights = bounds = None
+    if minimize is not None:
+        weights = _pairs(minimize.split(","), "--minimize", default=1.0)
+        if not any(weight > 0 for weight in weights.values()):
+            fix = "write for example --minimize latency"
+            raise wrong("--minimize", "needs a weight above 0", minimize, fix)
+    if limits:
+        bounds = {} if list(limits) == ["none"] else _pairs(limits, "--limit", default=None)
+    return weights, bounds
+
+
+def _pairs(pieces: Sequence[str], option: str, default: float | None) -> dict[str, float]:
+    from offload.problem import METRICS
+    from offload.typechecks import close
+
+    made: dict[str, float] = {}
+    for piece in pieces:
+        name, equals, text = (part.strip() for part in piece.partition("="))
+        if name not in METRICS:
+            raise wrong(option, "is no metric", name, close(name, METRICS))
+        value = _float(text) if equals else default
+        if value is None or value < 0:
+            fix = f"write {name}= and a number of SI units, 0 or more"
+            raise wrong(option, f"{name} needs a number", piece, fix)
+        if name in made:
+            raise wrong(option, "metric given more than once", name, "keep one of them")
+        made[name] = value
+    return made
+
+
+def method_options(pieces: Sequence[str] | None) -> dict[str, Any] | None:
+    """``--option key=value`` as a dict; values are numbers, true, false or null, else text."""
+    made: dict[str, Any] = {}
+    for piece in pieces or ():
+        name, equals, text = piece.partition("=")
+        if not equals or not name.strip():
+            raise wrong("--option", "must be KEY=VALUE", piece, "see: offload methods NAME")
+        made[name.strip()] = _value(text.strip())
+    return made or None
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, dict | list) or value != value else value
+
+
+def one_standard_input(**files: str | None) -> None:
+    """Refuse two files that are both standard input."""
+    used = [name for name, path in files.items() if path == "-"]
+    if len(used) > 1:
+        fix = "name a file for one of them"
+        raise wrong(" and ".join(used), "cannot both be standard input", "-", fix)
+
+
+def stem(path: str, problem_name: str) -> str:
+    """An instance file's name without folder and ending; of standard input, the instance's name."""
+    if path == "-":
+        kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in problem_name).strip("-.")
+        return kept or "instance"
+    name = Path(path).name
+    for ending in (".gz", ".json"):
+        name = name.removesuffix(ending)
+    return name or "instance"
+
+
+def describe(weights: Mapping[str, float]) -> str:
+    """A goal in words: ``latency``, or ``latency + 0.1 energy``."""
+    parts = [
+        name if weight == 1 else f"{weight:g} {name}"
+        for name, weight in weights.items()
+        if weight > 0
+    ]
+    return " + ".join(parts)
