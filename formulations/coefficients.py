@@ -1,4 +1,4 @@
-"""What each metric costs per placement and per transfer: the cost model, laid out for linear models.
+"""What each metric costs per placement and per transfer: the cost model for linear models.
 
 energy_ik = p_ik s_i busy_k, cost_ik = p_ik s_i price_k, risk_ik = p_ik rate_k for task i on node k;
 and for item e from k to l: energy, cost and traffic of its bytes over the route.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offload.arrays import FloatArray
 from offload.metrics import transfer_energy, transfer_price, transfer_traffic
 from offload.tables import Tables
 
 __all__ = ["permitted_pairs", "placement_cost", "times_table", "transfer_cost"]
 
-FloatArray = NDArray[np.float64]
 
 _TRANSFER = {"energy": transfer_energy, "cost": transfer_price, "traffic": transfer_traffic}
 
@@ -29,13 +29,12 @@ def placement_cost(tables: Tables, metric: str) -> FloatArray:
     times = times_table(tables)
     times = np.where(np.isfinite(times), times, 0.0)
     occupied = times * tables.task_slots[:, None]
-    if metric == "energy":
-        return occupied * tables.busy_power[None, :, 0]
-    if metric == "cost":
-        return occupied * tables.node_price[None, :]
-    if metric == "risk":
-        return times * tables.failure_rate[None, :]
-    return np.zeros_like(times)
+    rates = {
+        "energy": occupied * tables.busy_power[None, :, 0],
+        "cost": occupied * tables.node_price[None, :],
+        "risk": times * tables.failure_rate[None, :],
+    }
+    return rates.get(metric, np.zeros_like(times))
 
 
 def transfer_cost(tables: Tables, metric: str, item: int) -> FloatArray:

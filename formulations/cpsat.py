@@ -70,7 +70,9 @@ def solve(request: Request) -> Answer:
     versions = {"ortools": ortools.__version__}
     bound = state.bound if isfinite(state.bound) else None
     if state.infeasible and state.plan is None:
-        return Answer(infeasible=True, versions=versions, reason="CP-SAT proved that no plan exists")
+        return Answer(
+            infeasible=True, versions=versions, reason="CP-SAT proved that no plan exists"
+        )
     return Answer(state.plan, bound, stopped=stopped, versions=versions)
 
 
@@ -142,7 +144,7 @@ class _Watch(cp_model.CpSolverSolutionCallback):
         self.solver = cp_model.CpSolver()
         self.why: str | None = None
 
-    def run(self) -> cp_model.cp_model_pb2.CpSolverStatus:
+    def run(self) -> object:
         """Solve until a proof, a limit or a cancel."""
         request, parameters = self.request, self.solver.parameters
         parameters.num_workers = request.threads or _WORKERS

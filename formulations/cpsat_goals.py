@@ -13,8 +13,9 @@ Transfers: y_ekl = 1 iff item e moves from k to l.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor, isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -25,7 +26,7 @@ from offload.tables import TOLERANCE
 if TYPE_CHECKING:
     from formulations.cpsat_model import Model
 
-__all__ = ["FINE", "Goals", "Terms", "whole"]
+__all__ = ["FINE", "Goals", "Terms", "weighted", "whole"]
 
 FINE = 2**40  # steps of a limit or capacity: finer than the checker's tolerance
 _WIDEST = 1e18  # largest value of the integer objective
@@ -38,6 +39,13 @@ def whole(value: float, relax: bool) -> int:
     if abs(value - near) <= 1e-12 * max(1.0, abs(value)):
         return near
     return floor(value) if relax else -floor(-value)
+
+
+def weighted(
+    variables: Sequence[cp_model.IntVar], coefficients: Sequence[int]
+) -> cp_model.LinearExpr:
+    """sum_n coefficients_n * variables_n."""
+    return cast(cp_model.LinearExpr, cp_model.LinearExpr.weighted_sum(variables, coefficients))
 
 
 class Terms:
@@ -62,14 +70,14 @@ class Terms:
         for variable, coefficient in other.terms.values():
             self.add(variable, weight * coefficient)
 
-    def on_grid(self, unit: float, relax: bool, most: int = 2**62) -> cp_model.LinearExprT:
+    def on_grid(self, unit: float, relax: bool, most: int = 2**62) -> cp_model.LinearExpr:
         """The expression without its constant in whole units, rounded down if relaxing.
 
         Coefficients are cut at ``most``: enough to tell that a bound below it is broken.
         """
         variables = [variable for variable, _ in self.terms.values()]
         steps = [min(whole(c / unit, relax), max(most, 1)) for _, c in self.terms.values()]
-        return cp_model.LinearExpr.weighted_sum(variables, steps)
+        return weighted(variables, steps)
 
     def largest(self) -> float:
         """The largest coefficient."""
@@ -150,7 +158,9 @@ class Goals:
     def _period(self, terms: Terms) -> None:
         """Largest load of a node: (sum of p s) / slots."""
         tables = self.tables
-        loads = np.where(self.model.allowed, self.model.real_times * tables.task_slots[:, None], 0.0)
+        loads = np.where(
+            self.model.allowed, self.model.real_times * tables.task_slots[:, None], 0.0
+        )
         loads = loads / np.maximum(tables.node_slots, 1)
         scale = self.model.bounds["period"] or float(loads.max(initial=0.0)) or 1.0
         unit = scale * min(self.model.gap, 1e-4) / (100 * tables.tasks)
@@ -159,7 +169,7 @@ class Goals:
         for k in range(tables.nodes):
             here = [i for i in range(tables.tasks) if (i, k) in self.model.x]
             steps = [whole(float(loads[i, k]) / unit, self.grid.relax) for i in here]
-            busy = cp_model.LinearExpr.weighted_sum([self.model.x[i, k] for i in here], steps)
+            busy = weighted([self.model.x[i, k] for i in here], steps)
             self.cp.add(busy <= period)
         terms.add(period, unit)
 
@@ -198,7 +208,9 @@ class Goals:
             for j in readers:
                 if (j, l) in self.model.x:
                     exact = len(readers) == 1
-                    self.cp.add(column == self.model.x[j, l] if exact else column >= self.model.x[j, l])
+                    self.cp.add(
+                        column == self.model.x[j, l] if exact else column >= self.model.x[j, l]
+                    )
         self.moves[item] = made
         return made
 

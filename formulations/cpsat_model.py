@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
 from formulations.coefficients import times_table
-from formulations.cpsat_goals import FINE, Goals, whole
+from formulations.cpsat_goals import FINE, Goals, weighted, whole
 from formulations.grid import Grid
 from offload.bounds import heads, metric_bounds, pair_delays, tails
 from offload.features import Goal
@@ -45,7 +45,6 @@ from offload.tables import TOLERANCE
 
 __all__ = ["Model", "build"]
 
-FloatArray = NDArray[np.float64]
 
 _LOAD_CUTS = 25  # tasks from which load cuts over ancestors and descendants pay
 
@@ -53,7 +52,9 @@ _LOAD_CUTS = 25  # tasks from which load cuts over ancestors and descendants pay
 class Model:
     """The model of one problem on one grid; built by :func:`build`."""
 
-    def __init__(self, problem: Problem, goal: Goal, grid: Grid, ceiling: float, gap: float) -> None:
+    def __init__(
+        self, problem: Problem, goal: Goal, grid: Grid, ceiling: float, gap: float
+    ) -> None:
         self.problem, self.tables, self.goal, self.grid = problem, problem.tables, goal, grid
         self.gap = gap
         self.ceiling = ceiling  # objective of a plan that is known; infinite without one
@@ -75,7 +76,9 @@ class Model:
         cap = self.goal.limits.get(metric, np.inf)
         weight = self.goal.minimize.get(metric, 0.0)
         if weight > 0 and isfinite(self.ceiling):
-            rest = sum(w * self.bounds[m] for m, w in self.goal.minimize.items() if m != metric and w > 0)
+            rest = sum(
+                w * self.bounds[m] for m, w in self.goal.minimize.items() if m != metric and w > 0
+            )
             cap = min(cap, (self.ceiling - rest) / weight)
         return cap * (1 + 2 * TOLERANCE)
 
@@ -100,7 +103,9 @@ class Model:
         count = 2 * (tables.tasks + tables.edges) + 2
         ticks = self.grid.length(serial) + count
         if isfinite(self.latency_cap):
-            ticks = min(ticks, self.grid.moment(self.latency_cap) + (0 if self.grid.relax else count))
+            ticks = min(
+                ticks, self.grid.moment(self.latency_cap) + (0 if self.grid.relax else count)
+            )
         return ticks
 
     # -- variables -------------------------------------------------------------------------------
@@ -113,7 +118,7 @@ class Model:
         self.x: dict[tuple[int, int], cp_model.IntVar] = {}
         self.nodes_of = [np.flatnonzero(row).tolist() for row in self.allowed]
         self.start: list[cp_model.IntVar] = []
-        self.length: list[cp_model.LinearExprT] = []
+        self.length: list[cp_model.LinearExpr] = []
         self.makespan = cp.new_int_var(0, self.horizon, "makespan")
         for i in range(tables.tasks):
             nodes = self.nodes_of[i]
@@ -127,10 +132,10 @@ class Model:
             self.length.append(self._sum(i, nodes, self.times[i]))
         return True
 
-    def _sum(self, i: int, nodes: list[int], values: NDArray[np.int64]) -> cp_model.LinearExprT:
+    def _sum(self, i: int, nodes: list[int], values: NDArray[np.int64]) -> cp_model.LinearExpr:
         """sum_k values_k x_ik."""
         chosen = [self.x[i, k] for k in nodes]
-        return cp_model.LinearExpr.weighted_sum(chosen, [int(values[k]) for k in nodes])
+        return weighted(chosen, [int(values[k]) for k in nodes])
 
     def _latest_start(self, i: int, k: int) -> int:
         last = self.horizon - int(self.late[i, k])
@@ -193,7 +198,9 @@ class Model:
             for i in tasks:
                 size, here = int(self.times[i, k]), self.x[i, k]
                 name = f"run{i},{k}"
-                spans.append(self.cp.new_optional_fixed_size_interval_var(self.start[i], size, here, name))
+                spans.append(
+                    self.cp.new_optional_fixed_size_interval_var(self.start[i], size, here, name)
+                )
             slots = int(tables.node_slots[k])
             demand = [int(tables.task_slots[i]) for i in tasks]
             if slots == 1:
@@ -216,7 +223,7 @@ class Model:
         most = floor(capacity / unit * (1 + TOLERANCE / 2))
         held = [min(whole(float(r) / unit, True), most + 1) for r in resident]
         used = [min(whole(float(m) / unit, True), most + 1) for m in memory]
-        total = cp_model.LinearExpr.weighted_sum([self.x[i, k] for i in tasks], held)
+        total = weighted([self.x[i, k] for i in tasks], held)
         self.cp.add(total <= most)
         for i, m in zip(tasks, used, strict=True):
             if m:
@@ -286,12 +293,10 @@ class Model:
                     span = int(slots[k]) * (self.makespan - last - done)
                     self.cp.add(span >= self._work(work, after, k))
 
-    def _work(
-        self, work: NDArray[np.int64], tasks: Iterable[int], k: int
-    ) -> cp_model.LinearExprT:
+    def _work(self, work: NDArray[np.int64], tasks: Iterable[int], k: int) -> cp_model.LinearExpr:
         here = [i for i in tasks if (i, k) in self.x]
         steps = [int(work[i, k]) for i in here]
-        return cp_model.LinearExpr.weighted_sum([self.x[i, k] for i in here], steps)
+        return weighted([self.x[i, k] for i in here], steps)
 
     # -- hints -----------------------------------------------------------------------------------
 
@@ -300,7 +305,6 @@ class Model:
         nodes = plan.nodes
         if any((i, int(nodes[i])) not in self.x for i in range(self.tables.tasks)):
             return
-        self.cp.clear_hints()
         for (i, k), x in self.x.items():
             self.cp.add_hint(x, int(nodes[i] == k))
         starts = np.floor(plan.parts.start / self.grid.tick + 1e-9).astype(np.int64)

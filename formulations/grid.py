@@ -20,7 +20,9 @@ __all__ = ["Grid", "natural_tick"]
 FloatArray = NDArray[np.float64]
 
 _NEAR = 1e-9  # ticks: closer than this to a whole number counts as that number
-_TICKS = tuple(base * 10.0**power for power in range(3, -10, -1) for base in (1.0, 0.5, 0.25, 0.125))
+_TICKS = tuple(
+    base * 10.0**power for power in range(3, -10, -1) for base in (1.0, 0.5, 0.25, 0.125)
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class Grid:
         return self._down(seconds) if self.relax else self._up(seconds)
 
     def moment(self, seconds: float) -> int:
-        """A latest time (deadline, limit, due) in ticks: never before what it stands for if relaxing.
+        """A latest time (a deadline or limit) in ticks, rounded down.
 
-        A start rounded down and a length rounded down stay within the bound rounded down.
+        It admits all real plans all the same: a start and a length that are rounded down end by it.
         """
         return self._down(seconds)
 

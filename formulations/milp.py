@@ -34,6 +34,7 @@ from offload.registry import Answer, Request
 __all__ = ["solve"]
 
 HINTS = ("heft", "peft")  # quick plans: they make the horizon, and with it every big-M, small
+REBUILDS = 3  # models made anew where a far better plan leaves room for finer scales
 ROUNDS = 50  # combinations forbidden by rounding before the method gives up on the proof
 MOST_ROWS = 1_500_000  # a larger model needs more memory than it can be of use
 
@@ -43,6 +44,7 @@ class _Built(Protocol):
 
     problem: pulp.LpProblem
     unit: float
+    most: float
 
     @property
     def margin(self) -> float: ...
@@ -65,21 +67,25 @@ def solve(request: Request) -> Answer:
     search = _Search(request, solver_of(request.options.get("solver")))
     case = Case(request.problem, request.goal)
     kind = AssignmentModel if suffices(case) else SchedulingModel
-    if request.stopped or search.proved:
-        return search.answer(request.stopped)
+    if (why := request.stopped) or search.proved:
+        return search.answer(why)
     if (rows := kind.rows_of(case)) > MOST_ROWS:
         reason = f"the model has about {rows} rows, and more than {MOST_ROWS} are not built"
         return search.answer("work", reason)
     search.hint()
-    if request.stopped or search.proved:
-        return search.answer(request.stopped)
-    model = kind(case, search.value)
-    if model.infeasible:
-        return search.exhausted()
-    for _ in model.build():
-        if request.stopped:
-            return search.answer(request.stopped)
-    return search.prove(model)
+    for _ in range(REBUILDS):
+        if (why := request.stopped) or search.proved:
+            return search.answer(why)
+        model = kind(case, search.value)
+        if model.infeasible:
+            return search.exhausted()
+        for _ in model.build():
+            if why := request.stopped:
+                return search.answer(why)
+        answer = search.prove(model)
+        if answer.stopped or answer.infeasible or not search.value < model.most / 2:
+            break
+    return answer
 
 
 class _Search:

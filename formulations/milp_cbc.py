@@ -11,8 +11,10 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pulp
+from pulp.apis import COIN_CMD, PULP_CBC_CMD
 
 from formulations.milp_engine import POLL, TOLERANCE, Control, Outcome, pulp_status
 from offload.errors import SolverUnavailable
@@ -32,12 +34,13 @@ _ENDINGS = {
     "Stopped on time limit": (None, "time"),
     "Stopped on node limit": (None, "work"),
 }
+_PRESOLVED = r"^(Problem is infeasible|Pre-processing says infeasible or unbounded)"
 
 
 @cache
 def cbc_path() -> str | None:
     """Where CBC is: the one that PuLP brings, else one on the search path, else ``None``."""
-    for path in (getattr(pulp.PULP_CBC_CMD, "pulp_cbc_path", None), shutil.which("cbc")):
+    for path in (getattr(PULP_CBC_CMD, "pulp_cbc_path", None), shutil.which("cbc")):
         if path and os.access(path, os.X_OK):
             return str(path)
     return None
@@ -52,7 +55,7 @@ def cbc_version() -> str:
     return found.group(1) if found else "unknown"
 
 
-class ChildCBC(pulp.COIN_CMD):
+class ChildCBC(COIN_CMD):  # type: ignore[misc]
     """CBC, watched while it runs: stopped in time, killed if it does not stop, its log read."""
 
     def __init__(self, control: Control) -> None:
@@ -66,7 +69,8 @@ class ChildCBC(pulp.COIN_CMD):
 
     def actualSolve(self, lp: pulp.LpProblem) -> int:  # noqa: N802
         """Write the problem (a minimization), run the child, read solution and log."""
-        self._constant = float(lp.objective.constant)  # CBC drops it
+        objective: Any = lp.objective
+        self._constant = float(objective.constant)  # CBC drops it
         with tempfile.TemporaryDirectory(prefix="offload-cbc-") as folder:
             place = Path(folder)
             variables, names, _, _ = lp.writeMPS(str(place / "problem.mps"), rename=1)
@@ -77,7 +81,7 @@ class ChildCBC(pulp.COIN_CMD):
             self._read_solution(place / "found.sol", columns)
             self._read_log((place / "log").read_text(errors="replace"), lp, reason)
         status, solution = pulp_status(self.outcome)
-        lp.assignStatus(status, solution)
+        lp.assignStatus(status, solution)  # type: ignore[no-untyped-call]
         return status
 
     def _command(self, place: Path) -> list[str]:
@@ -99,7 +103,8 @@ class ChildCBC(pulp.COIN_CMD):
             command += [f"-{name}", str(value)]
         if control.warm:
             command += ["-mipstart", str(place / "start.sol")]
-        return [*command, "-solve", "-printingOptions", "all", "-solution", str(place / "found.sol")]
+        command += ["-solve", "-printingOptions", "all", "-solution", str(place / "found.sol")]
+        return command
 
     def _run(self, place: Path) -> str | None:
         """Run the child to its end or ours; why it was stopped, if it was."""
@@ -153,8 +158,8 @@ class ChildCBC(pulp.COIN_CMD):
         out = self.outcome
         endings = re.findall(r"^Result - (.*?)\s*$", log, re.MULTILINE)
         ending = endings[-1] if endings else ""
-        if not endings and re.search(r"^Problem is infeasible", log, re.MULTILINE):
-            ending = "Problem proven infeasible"
+        if not endings and re.search(_PRESOLVED, log, re.MULTILINE):
+            ending = "Problem proven infeasible"  # every objective here is bounded from below
         out.proof, out.stopped = _ENDINGS.get(ending, (None, reason))
         if out.proof is None and out.stopped is None:
             out.note = f"CBC ended with {ending or log[-200:]!r}"

@@ -7,20 +7,23 @@ Both answer with an :class:`Outcome` that is read from the solver itself, becaus
 from __future__ import annotations
 
 import atexit
+import importlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pulp
 from numpy.typing import NDArray
+from pulp.apis import HiGHS
 
 from offload.errors import OffloadError, SolverUnavailable
 
+highspy: Any
 try:
-    import highspy
+    highspy = importlib.import_module("highspy")
 except ImportError:  # CBC remains
     highspy = None
 
@@ -129,8 +132,9 @@ def run(problem: pulp.LpProblem, control: Control, solver: str = "highs") -> Out
     from formulations.milp_cbc import ChildCBC
 
     engine = ArrayHiGHS(control) if solver == "highs" else ChildCBC(control)
-    problem.solve(engine)
-    return engine.outcome
+    problem.solve(engine)  # type: ignore[no-untyped-call]
+    outcome: Outcome = engine.outcome
+    return outcome
 
 
 class Columns(NamedTuple):
@@ -142,9 +146,9 @@ class Columns(NamedTuple):
     integral: NDArray[np.int32]
     row_low: FloatArray
     row_high: FloatArray
-    start: NDArray[np.int32]
-    index: NDArray[np.int32]
-    value: FloatArray
+    row_start: NDArray[np.int32]
+    column: NDArray[np.int32]
+    entry: FloatArray
 
 
 def _bounds(values: Sequence[float | None], infinite: float) -> FloatArray:
@@ -156,7 +160,8 @@ def columns_of(problem: pulp.LpProblem) -> Columns:
     variables, rows = problem.variables(), problem.constraints()
     position = {id(variable): c for c, variable in enumerate(variables)}
     cost = np.zeros(len(variables))
-    for variable, coefficient in problem.objective.items():
+    objective: Any = problem.objective
+    for variable, coefficient in objective.items():
         cost[position[id(variable)]] = coefficient
     start = np.zeros(len(rows) + 1, np.int32)
     np.cumsum([len(row.expr) for row in rows], out=start[1:])
@@ -173,7 +178,7 @@ def columns_of(problem: pulp.LpProblem) -> Columns:
     )
 
 
-class ArrayHiGHS(pulp.HiGHS):
+class ArrayHiGHS(HiGHS):  # type: ignore[misc]
     """HiGHS fed with whole arrays, run in a thread of its own, watched and stopped by callbacks.
 
     A fresh thread for each run, because HiGHS keeps its workers by thread and refuses another
@@ -198,25 +203,30 @@ class ArrayHiGHS(pulp.HiGHS):
         self._bound = self._told = -np.inf
         self._left = False
 
+    @staticmethod
+    def _highs(lp: pulp.LpProblem) -> Any:
+        return lp.solverModel
+
     def buildSolverModel(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Pass the problem to HiGHS as arrays; PuLP's own way takes 16 times as long."""
-        table = columns_of(lp)
+        table, highs, objective = columns_of(lp), self._highs(lp), cast(Any, lp.objective)
         self._variables = lp.variables()
         self._sign = 1.0 if lp.sense == pulp.LpMinimize else -1.0
         rowwise, minimize = 2, 1
-        lp.solverModel.passModel(
-            len(table.cost), len(table.row_low), len(table.value), rowwise, minimize,
-            self._sign * lp.objective.constant, table.cost, table.low, table.high,
-            table.row_low, table.row_high, table.start, table.index, table.value, table.integral,
+        highs.passModel(
+            len(table.cost), len(table.row_low), len(table.entry), rowwise, minimize,
+            self._sign * objective.constant, table.cost, table.low, table.high,
+            table.row_low, table.row_high, table.row_start, table.column, table.entry,
+            table.integral,
         )  # fmt: skip
         if self.control.warm:
             known = [c for c, v in enumerate(self._variables) if v.varValue is not None]
             values = np.array([self._variables[c].varValue for c in known], float)
-            lp.solverModel.setSolution(len(known), np.array(known, np.int32), values)
+            highs.setSolution(len(known), np.array(known, np.int32), values)
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run until the solver ends, and tell its news from this thread meanwhile."""
-        highs = lp.solverModel
+        highs = self._highs(lp)
         highs.setCallback(self._hear, None)
         kinds = highspy.cb.HighsCallbackType
         for kind in (kinds.kCallbackMipInterrupt, kinds.kCallbackMipImprovingSolution):
@@ -275,7 +285,7 @@ class ArrayHiGHS(pulp.HiGHS):
         if self._left:
             self.outcome.stopped = self._reason
         else:
-            self._read(lp.solverModel)
+            self._read(self._highs(lp))
         bound = self.outcome.bound
         if self.outcome.proof != "infeasible" and np.isfinite(self._bound):
             self._bound = self._bound if bound is None else max(self._bound, bound)

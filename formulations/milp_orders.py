@@ -5,8 +5,8 @@ cannot run at once (slots or memory of the two alone); K2, nodes with several sl
 tasks that may run there together exceed slots or memory; K2_ij, those of them that i and j share.
 
 Variables, besides x: S_i start, F_i = S_i + sum_k p_ik x_ik; b_ij in {0, 1}, i finishes before j
-starts; q_ij in {0, 1}, i comes before j in a list of the tasks, q_ji = 1 - q_ij; o_ij >= 0, i counts
-among those that run when j starts.
+starts; q_ij in {0, 1}, i comes before j in a list of the tasks, q_ji = 1 - q_ij; o_ij >= 0, i
+counts among those that run when j starts.
 
     before      S_j >= F_i - (late_i - head_j) (1 - b_ij)                          {i, j} in P
     one way     b_ij + b_ji <= 1
@@ -22,8 +22,9 @@ list, and its rows count all of them; so what the b allow to run together fits, 
 and ties need no rule. Every schedule is covered: list the tasks by start, ties either way, and let
 b_ij = 1 where F_i <= S_j. Zero-length tasks are in no pair: they hold nothing.
 
-Source: Manne 1960, Operations Research 8, pp. 219-223, for the orders by big-M; for capacity
-counted at starts, Kone, Artigues, Lopez, Mongeau 2011, Computers & Operations Research 38, pp. 3-13.
+Source: for the orders by big-M, Manne 1960, Operations Research 8, pp. 219-223; for capacity
+counted at starts, Kone, Artigues, Lopez, Mongeau 2011, Computers & Operations Research 38,
+pp. 3-13.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ f_vk >= 0, some path within a group has left k by task v; w_k >= 0, the most wor
     routes          x_ik <= sum_l x_jl, l within reach of k; and the other way     e = (i, j)
     together        x_ik = x_jk                                                    i, j in G
     apart           sum_{i in G} x_ik <= 1                                         k in N
-    contiguous      f_vk >= x_uk - x_vk,  f_vk >= f_uk,  x_vk + f_uk <= 1          edges (u, v) in G
-    memory          sum_i r_ik x_ik + w_k <= memory_k,  w_k >= m_ik x_ik           one task at a time
+    contiguous      f_vk >= x_uk - x_vk,  f_vk >= f_uk,  x_vk + f_uk <= 1          edges (u, v)
+                                                                                   in G
+    memory          sum_i r_ik x_ik + w_k <= memory_k,  w_k >= m_ik x_ik           one at a time
 
     energy          sum_ik energy_ik x_ik + sum_hkl energy_hkl z_hkl; cost, risk, traffic likewise
     period          P >= sum_i p_ik s_i x_ik / slots_k                             k in N
@@ -54,7 +55,7 @@ class Placement:
         self.case, self.model, self.usable = case, model, usable
         self.nodes_of: list[list[int]] = [np.flatnonzero(row).tolist() for row in usable]
         self.x: dict[tuple[int, int], pulp.LpVariable] = {
-            (i, k): model.binary(f"x_{i}_{k}") for i, nodes in enumerate(self.nodes_of) for k in nodes
+            (int(i), int(k)): model.binary(f"x_{i}_{k}") for i, k in np.argwhere(usable)
         }
         self.y: dict[tuple[int, int, int], pulp.LpVariable] = {}
         self.z: dict[tuple[int, int, int], pulp.LpVariable] = {}
@@ -65,7 +66,8 @@ class Placement:
         value = np.full(self.usable.shape, -1.0)
         for (i, k), x in self.x.items():
             value[i, k] = x.varValue
-        return value.argmax(axis=1).astype(np.int32)
+        chosen: NDArray[np.int32] = value.argmax(axis=1).astype(np.int32)
+        return chosen
 
     def start_from(self, nodes: NDArray[np.integer]) -> None:
         """Set the values of x to a placement (int[T]), and of all other variables to none."""
@@ -157,7 +159,7 @@ class Placement:
         first = tasks[0]
         for i in tasks[1:]:
             for k in sorted({*self.nodes_of[first], *self.nodes_of[i]}):
-                other = {x: -1.0 for x in self.on([i], k)}
+                other = dict.fromkeys(self.on([i], k), -1.0)
                 self.model.row("together", {**self.on([first], k), **other}, "=", 0)
 
     def apart(self, tasks: Sequence[int]) -> None:
@@ -173,7 +175,7 @@ class Placement:
         for k in range(self.case.tables.nodes):
             left = {v: self.model.number(f"f_{number}_{v}_{k}") for v in tasks}
             for u, v in edges:
-                came = {x: -1.0 for x in self.on([u], k)}
+                came = dict.fromkeys(self.on([u], k), -1.0)
                 self.model.row("leave", {left[v]: 1.0, **came, **self.on([v], k)}, ">=", 0)
                 self.model.row("stay_away", {left[v]: 1.0, left[u]: -1.0}, ">=", 0)
                 self.model.row("no_return", {left[u]: 1.0, **self.on([v], k)}, "<=", 1)
@@ -186,7 +188,7 @@ class Placement:
         if not (math.isfinite(capacity) and any(residents.values())):
             return  # that each task fits alone is in A_i
         need = {i: float(case.memory[i, k]) for i in tasks if self.usable[i, k]}
-        unit = power_of_two(capacity / SIZE)
+        unit = power_of_two(max(need.values()))
         working = self.model.number(f"w_{k}", 0.0, max(need.values()) / unit)
         for i, bytes_ in need.items():
             if bytes_ > 0:

@@ -19,7 +19,8 @@ F_i = S_i + sum_k p_ik x_ik; C latency; L_i >= 0 tardiness.
     end         C >= F_i + sum_k tail_ik x_ik                                      i in T
     overdue     L_i >= F_i - due_i                                                 i in T
     arrival     S_j >= F_i + sum_kl c_ekl y_ekl                                    e with pairs
-                S_j >= F_i + sum_l c_ekl x_jl - sum_k' max_l (c_ekl - c_ek'l)+ x_ik'   else; k in A_i
+                S_j >= F_i + sum_l c_ekl x_jl - sum_k' max_l (c_ekl - c_ek'l)+ x_ik'   k in A_i,
+                                                                                   other e
     load        C >= min_i head_i + sum_i p_ik s_i x_ik / slots_k + min_i tail_i   k in N
     ancestors   S_j >= min_i head_i + sum_{i in Anc(j)} p_ik s_i x_ik / slots_k    j in T, k in N
     descendants C >= F_j + sum_{i in Desc(j)} p_ik s_i x_ik / slots_k              j in T, k in N
@@ -39,6 +40,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pulp
+from numpy.typing import NDArray
 
 from formulations.milp_orders import Orders, Starts, precedence
 from formulations.milp_placement import STATIC, Placement
@@ -237,15 +239,15 @@ class SchedulingModel(Model):
         placed = [self.x[i, int(k)] for i, k in enumerate(nodes)]
         return placed + [self.orders.before[pair] for pair in self._ordered(nodes)]
 
-    def _ordered(self, nodes: FloatArray) -> list[tuple[int, int]]:
+    def _ordered(self, nodes: NDArray[np.int32]) -> list[tuple[int, int]]:
         """Pairs on one node that the solution orders by a variable."""
         return [
             (i, j)
             for (i, j), b in self.orders.before.items()
-            if nodes[i] == nodes[j] and b.varValue > 0.5
+            if nodes[i] == nodes[j] and (b.varValue or 0.0) > 0.5
         ]
 
-    def _longest_path(self, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _longest_path(self, nodes: NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
         """Starts and finishes over edges and orders, in units of time, in the solution's order.
 
         Orders that tolerances have tied into a cycle are dropped: the checker then finds out.
@@ -263,9 +265,9 @@ class SchedulingModel(Model):
             if length[i] > 0 and length[j] > 0:
                 waits[j].setdefault(i, 0.0)
         followers: list[list[int]] = [[] for _ in range(count)]
-        left = [len(before) for before in waits]
-        for j, before in enumerate(waits):
-            for i in before:
+        left = [len(awaited) for awaited in waits]
+        for j, awaited in enumerate(waits):
+            for i in awaited:
                 followers[i].append(j)
         start = tables.release / self.windows.unit
         finish, done = np.full(count, np.nan), [False] * count

@@ -1,4 +1,4 @@
-"""The numbers of a case and the rows of a PuLP problem, scaled so that a solver's tolerance is small.
+"""The numbers of a case and the rows of a PuLP problem, scaled to fit a solver's tolerance.
 
 A solver keeps rows, integrality and reduced costs to an absolute tolerance. So amounts are divided
 by powers of two, which round nothing, until the largest is about 1000; limits and capacities are a
@@ -96,7 +96,7 @@ class Model:
     """
 
     def __init__(self, name: str) -> None:
-        self.problem = pulp.LpProblem(name, pulp.LpMinimize)
+        self.problem = pulp.LpProblem(name, pulp.LpMinimize)  # type: ignore[no-untyped-call]
         self.unit = 1.0
         self._rows: dict[str, int] = {}
         self._shares: set[pulp.LpVariable] = set()
@@ -125,9 +125,9 @@ class Model:
     def row(self, rule: str, terms: Terms, sense: str, right: float) -> None:
         """A constraint ``terms <= right`` (or ``=``, ``>=``) under the name of its rule."""
         kind = {"<=": pulp.LpConstraintLE, "=": pulp.LpConstraintEQ, ">=": pulp.LpConstraintGE}
-        made = pulp.LpConstraint(
-            pulp.LpAffineExpression(terms), kind[sense], f"{rule}_{self.count(rule)}", float(right)
-        )
+        left = pulp.LpAffineExpression(terms)
+        name = f"{rule}_{self.count(rule)}"
+        made = pulp.LpConstraint(left, kind[sense], name, right)  # type: ignore[no-untyped-call]
         self.problem.addConstraint(made)
 
     def at_most(self, rule: str, terms: Terms, limit: float) -> None:
@@ -146,10 +146,10 @@ class Model:
     def minimize(self, terms: Terms, most: float = math.inf) -> None:
         """Set the objective; no plan above ``most`` is wanted."""
         terms = self._capped({v: a for v, a in terms.items() if a}, 2 * most)
-        reach = max((a * v.upBound for v, a in terms.items()), default=0.0)
+        reach = max((a * float(v.upBound or 0.0) for v, a in terms.items()), default=0.0)
         self.unit = power_of_two(reach / SIZE)
-        scaled = {v: a / self.unit for v, a in terms.items()}
-        self.problem.setObjective(pulp.LpAffineExpression(scaled))
+        scaled = pulp.LpAffineExpression({v: a / self.unit for v, a in terms.items()})
+        self.problem.setObjective(scaled)  # type: ignore[no-untyped-call]
 
     def _capped(self, terms: Terms, most: float) -> Terms:
         """Terms in which a 0-1 variable that breaks a bound alone breaks it by less."""
@@ -162,7 +162,7 @@ class Model:
         A reduced cost within the tolerance of 0 counts as 0, so that each variable may hide the
         tolerance times its range.
         """
-        ranges = sum(v.upBound - v.lowBound for v in self.problem.variables())
+        ranges = sum(float(v.upBound or 0) - float(v.lowBound or 0) for v in self.problem.variables())
         return float(TOLERANCE * ranges * self.unit)
 
     def forbid(self, chosen: list[pulp.LpVariable]) -> None:

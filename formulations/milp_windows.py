@@ -52,14 +52,15 @@ class Windows:
     def __init__(self, case: Case, most: float = np.inf) -> None:
         self.case = case
         self.usable = case.usable.copy()
+        self.head = self.tail = self.late = np.zeros(case.usable.shape)
         self._seconds(most)
         self.unit = unit = power_of_two(self.horizon / SIZE)
         self.horizon /= unit
         fine = self.usable
-        self.length, self.head, self.tail, self.late = (
-            np.where(fine, values, np.inf) / unit
-            for values in (case.length, self.head, self.tail, self.late)
-        )
+        self.length = np.where(fine, case.length, np.inf) / unit
+        self.head = np.where(fine, self.head, np.inf) / unit
+        self.tail = np.where(fine, self.tail, np.inf) / unit
+        self.late = np.where(fine, self.late, np.inf) / unit
         self.delay = case.delay / unit
 
     @property

@@ -26,7 +26,7 @@ _WHERE = {
     "solve": "offload.solver", "compare": "offload.solver",
 }  # fmt: skip
 
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
     from offload.checker import check as check

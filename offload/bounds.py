@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from offload.arrays import FloatArray
 from offload.problem import METRICS, Problem
 from offload.tables import Tables
 
 __all__ = ["heads", "lower_bound", "metric_bounds", "pair_delays", "tails"]
 
-FloatArray = NDArray[np.float64]
 
 _PAIRWISE = 30_000_000  # edge-pair cells up to which delays of each pair of nodes are used
 
@@ -92,7 +91,9 @@ def metric_bounds(problem: Problem) -> dict[str, float]:
     whole = np.where(tables.divisible, 0.0, 1.0)
     first = heads(tables, times)
     finish = (first + times * whole[:, None] + np.where(np.isfinite(times), 0, np.inf)).min(axis=1)
-    path = first + times * whole[:, None] + np.where(np.isfinite(times), tails(tables, times), np.inf)
+    path = (
+        first + times * whole[:, None] + np.where(np.isfinite(times), tails(tables, times), np.inf)
+    )
     capacity = tables.node_slots.sum()
     slot_seconds = (times * tables.task_slots[:, None]).min(axis=1).sum()
     latency = max(float(path.min(axis=1).max()), float(slot_seconds / max(capacity, 1)))
@@ -121,7 +122,8 @@ def _power(tables: Tables, mode: int) -> FloatArray:
 
 
 def _price(tables: Tables, mode: int) -> FloatArray:
-    return tables.task_slots[:, None] * tables.node_price[None, :]
+    result: FloatArray = tables.task_slots[:, None] * tables.node_price[None, :]
+    return result
 
 
 def _rate(tables: Tables, mode: int) -> FloatArray:

@@ -7,17 +7,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.placement import resident_load
 from offload.tables import TOLERANCE, Lists, Tables
 from offload.transfers import (
-    EDGE, READ, Required, Transfers, durations, required_transfers, timed_without_contention,
+    EDGE,
+    READ,
+    Required,
+    Transfers,
+    durations,
+    required_transfers,
+    timed_without_contention,
 )  # fmt: skip
 
 __all__ = ["decode"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
-BoolArray = NDArray[np.bool_]
 
 _CELLS = 8_000_000  # array elements that one chunk of plans may fill: bounds memory
 
@@ -77,7 +81,9 @@ def _slot_units(tables: Tables) -> int:
     return max(1, min(most, int(tables.task_slots.sum())))
 
 
-def _decode_chunk(tables: Tables, batch: _Batch, units: int) -> tuple[FloatArray, FloatArray, Required]:
+def _decode_chunk(
+    tables: Tables, batch: _Batch, units: int
+) -> tuple[FloatArray, FloatArray, Required]:
     plans = len(batch.nodes)
     rank = np.empty_like(batch.order)
     np.put_along_axis(rank, batch.order, np.arange(tables.tasks, dtype=np.int32)[None, :], axis=1)
@@ -180,14 +186,14 @@ class _Links:
         first, degree = incoming.start[task], incoming.start[task + 1] - incoming.start[task]
         most = int(degree.max(initial=0))
         if self.contended:
-            for depth in range(most):
-                rows = np.flatnonzero(depth < degree)
-                edge = incoming.values[first[rows] + depth]
+            for step in range(most):
+                rows = np.flatnonzero(step < degree)
+                edge = incoming.values[first[rows] + step]
                 sender = finish[rows, self.tables.edge_src[edge]]
                 arrived = self._send(rows, self.edge_row[rows, edge], sender)
                 ready[rows] = np.maximum(ready[rows], arrived)
-            for depth in range(self.fetch_rows.shape[2]):
-                row = self.fetch_rows[self.plan_row, task, depth]
+            for step in range(self.fetch_rows.shape[2]):
+                row = self.fetch_rows[self.plan_row, task, step]
                 arrived = self._send(self.plan_row, row, np.zeros(len(row)))
                 ready = np.maximum(ready, arrived)
         elif most:
@@ -223,7 +229,9 @@ class _Links:
             resource = self.resource[row, depth]
             using = np.flatnonzero((resource >= 0) & (length > 0))
             p, r = plan[using], resource[using]
-            hold[using] = np.maximum(hold[using], np.maximum(self.last[p, r], self.free[p, r].min(axis=1)))
+            hold[using] = np.maximum(
+                hold[using], np.maximum(self.last[p, r], self.free[p, r].min(axis=1))
+            )
             held.append((using, p, r))
         for using, p, r in held:
             self.last[p, r] = hold[using]

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["InstanceError", "Issue", "OffloadError", "PlanError", "SolverUnavailable", "Unsupported"]
+__all__ = [
+    "InstanceError",
+    "Issue",
+    "OffloadError",
+    "PlanError",
+    "SolverUnavailable",
+    "Unsupported",
+]
 
 
 class OffloadError(Exception):

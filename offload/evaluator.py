@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.decoding import decode
 from offload.errors import Issue, PlanError, Unsupported
 from offload.metrics import Measured
@@ -20,13 +21,9 @@ from offload.placement import copies_excess, groups_broken, resident_excess, sto
 from offload.plan import Plan
 from offload.problem import Problem
 from offload.tables import TOLERANCE
-from offload.transfers import Copies, Parts, Required, Transfers
+from offload.transfers import Copies, Parts, Required
 
 __all__ = ["Evaluation", "evaluate"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
-BoolArray = NDArray[np.bool_]
 
 
 class Evaluation:
@@ -201,7 +198,9 @@ def evaluate(
         held = held[None] if held.ndim == 2 else held
         if held.ndim != 3 or held.shape[1:] != shape:
             raise _bad("copies", f"must have the shape [B, {shape[0]}, {shape[1]}]", held.shape)
-        held = np.broadcast_to(held, (batch, *shape)) if len(held) == 1 else held
+        if len(held) not in (1, batch):
+            raise _bad("copies", f"must have {batch} rows, or 1", len(held))
+        held = np.broadcast_to(held, (batch, *shape))
     start, finish, transfers = decode(tables, where, sequence, how, packed, held)
     bounds = problem.limits if limits is None else limits
     return Evaluation(problem, where, how, held, start, finish, transfers, bounds)

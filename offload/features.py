@@ -90,7 +90,8 @@ def features_used(problem: Problem, goal: Goal | None = None) -> list[str]:
         "memory": bounded and bool((tables.memory > 0).any()),
         "resident": bounded and bool((tables.resident > 0).any()),
         "allow": not bool(tables.allow_mask.all()),
-        "require": _any(edge.require for edge in graph.edges) or _any(d.require for d in problem.data),
+        "require": _any(edge.require for edge in graph.edges)
+        or _any(d.require for d in problem.data),
         "together": "together" in rules,
         "apart": "apart" in rules,
         "contiguous": "contiguous" in rules,

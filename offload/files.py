@@ -20,7 +20,17 @@ from offload.errors import InstanceError, Issue, OffloadError
 from offload.problem import FORMAT, Problem, _decoded
 from offload.typechecks import duplicates_keys, parse, type_issues
 
-__all__ = ["canonical", "digest", "dumps", "load", "loads", "read_bytes", "save", "schema", "write_bytes"]
+__all__ = [
+    "canonical",
+    "digest",
+    "dumps",
+    "load",
+    "loads",
+    "read_bytes",
+    "save",
+    "schema",
+    "write_bytes",
+]
 
 _LARGEST = 8 << 30  # bytes after decompression: a guard against files made to exhaust memory
 
@@ -74,7 +84,9 @@ def _decode_slowly(raw: bytes) -> Problem:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         near = error.doc[error.pos : error.pos + 20]
-        raise InstanceError([Issue(where, f"not JSON: {error.msg}", near, "mend the syntax")]) from None
+        raise InstanceError(
+            [Issue(where, f"not JSON: {error.msg}", near, "mend the syntax")]
+        ) from None
     except RecursionError:
         raise InstanceError([Issue("$", "nested too deeply", None, "flatten it")]) from None
     issues = type_issues(parsed, Problem)

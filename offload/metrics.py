@@ -8,13 +8,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from offload.arrays import FloatArray, totals
 from offload.problem import METRICS
 from offload.tables import Tables, TransferParts
 from offload.transfers import MOVE, READ, Copies, Parts, Transfers
 
 __all__ = ["Measured", "objective", "transfer_energy", "transfer_price", "transfer_traffic"]
 
-FloatArray = NDArray[np.float64]
 IntLike = NDArray[np.integer]
 
 
@@ -25,18 +25,18 @@ def transfer_energy(
     parts = tables.transfer(size, src, dst, codec)
     moved = size / tables.codec_ratio[codec]
     radio = moved * tables.routes.energy[src, dst]
-    return (
-        radio
-        + parts.encode * tables.busy_power[src, 0]
-        + parts.decode * tables.busy_power[dst, 0]
+    result: FloatArray = (
+        radio + parts.encode * tables.busy_power[src, 0] + parts.decode * tables.busy_power[dst, 0]
     )
+    return result
 
 
 def transfer_price(
     tables: Tables, size: FloatArray, src: IntLike, dst: IntLike, codec: IntLike | int = -1
 ) -> FloatArray:
     """Price of transfers: link price per byte moved."""
-    return size / tables.codec_ratio[codec] * tables.routes.price[src, dst]
+    result: FloatArray = size / tables.codec_ratio[codec] * tables.routes.price[src, dst]
+    return result
 
 
 def transfer_traffic(
@@ -44,7 +44,8 @@ def transfer_traffic(
 ) -> FloatArray:
     """Bytes times hops of transfers."""
     hops = np.maximum(tables.routes.hops[src, dst], 0)
-    return size / tables.codec_ratio[codec] * hops
+    result: FloatArray = size / tables.codec_ratio[codec] * hops
+    return result
 
 
 class Measured(Mapping[str, FloatArray]):
@@ -146,12 +147,14 @@ class Measured(Mapping[str, FloatArray]):
     def _completion(self) -> FloatArray:
         # A task of weight 0 counts nothing, even if it never finishes.
         counted = self.tables.weight > 0
-        return self._task_finish[:, counted] @ self.tables.weight[counted]
+        result: FloatArray = self._task_finish[:, counted] @ self.tables.weight[counted]
+        return result
 
     def _tardiness(self) -> FloatArray:
         counted = np.isfinite(self.tables.due) & (self.tables.weight > 0)
         late = np.maximum(self._task_finish[:, counted] - self.tables.due[counted], 0)
-        return late @ self.tables.weight[counted]
+        result: FloatArray = late @ self.tables.weight[counted]
+        return result
 
     def _energy(self) -> FloatArray:
         power = self.tables.busy_power[self.parts.node, self.parts.mode]
@@ -174,26 +177,25 @@ class Measured(Mapping[str, FloatArray]):
 
     def _period(self) -> FloatArray:
         loads = [load.max(axis=1, initial=0.0) for load in (self.node_load, self.link_load)]
-        return np.maximum(*loads)
+        result: FloatArray = np.maximum(*loads)
+        return result
 
     @cached_property
     def node_load(self) -> FloatArray:
         """Seconds that each node is busy for one input of a stream; float64[B, K]."""
         tables, parts, nodes = self.tables, self.parts, self.tables.nodes
         cell = parts.plan.astype(np.int64) * nodes + parts.node
-        load = np.bincount(cell, self.occupied, minlength=self.plans * nodes)
-        load = load.reshape(self.plans, nodes) / np.maximum(tables.node_slots, 1)
+        load = totals(cell, self.occupied, (self.plans, nodes)) / np.maximum(tables.node_slots, 1)
         if tables.serial_io.any():
-            load = load + np.where(tables.serial_io, self._io_load(), 0.0)
+            load += np.where(tables.serial_io, self._io_load(), 0.0)
         return load
 
     def _io_load(self) -> FloatArray:
         """Serialise of all that a node receives, and of each item sent the largest once."""
         rows, nodes = self.transfers, self.tables.nodes
         streamed = np.flatnonzero(rows.kind != MOVE)
-        cells = self.plans * nodes
         plan, held = rows.plan[streamed].astype(np.int64), self.serialise[streamed]
-        load = np.bincount(plan * nodes + rows.dst[streamed], held, minlength=cells)
+        load = totals(plan * nodes + rows.dst[streamed], held, (self.plans, nodes))
         # One row an item and sender: largest serialise last after the sort, and only it is kept.
         keys = (rows.src[streamed], rows.ref[streamed], rows.kind[streamed], plan)
         sort = np.lexsort((held, *keys))
@@ -203,8 +205,7 @@ class Measured(Mapping[str, FloatArray]):
             same[:-1] = (sorted_keys[:, 1:] != sorted_keys[:, :-1]).any(axis=0)
         last = sort[same]
         sent = (plan * nodes + rows.src[streamed])[last]
-        load += np.bincount(sent, held[last], minlength=cells)
-        return load.reshape(self.plans, nodes)
+        return load + totals(sent, held[last], (self.plans, nodes))
 
     @cached_property
     def link_load(self) -> FloatArray:
@@ -216,9 +217,8 @@ class Measured(Mapping[str, FloatArray]):
         resource = routes.arc_resource[arc]
         row, resource = streamed[row[resource >= 0]], resource[resource >= 0]
         cell = rows.plan[row].astype(np.int64) * count + resource
-        load = np.bincount(cell, self.serialise[row], minlength=self.plans * count)
-        result: FloatArray = load.reshape(self.plans, count) / routes.resource_channels
-        return result
+        load = totals(cell, self.serialise[row], (self.plans, count))
+        return load / routes.resource_channels
 
 
 def _product(time: FloatArray, rate: FloatArray) -> FloatArray:

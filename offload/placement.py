@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offload.arrays import BoolArray, FloatArray, IntArray, totals
 from offload.problem import Group
 from offload.tables import TOLERANCE, Tables
 
 __all__ = ["copies_excess", "group_edges", "groups_broken", "resident_excess", "storage_excess"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
-BoolArray = NDArray[np.bool_]
 
 
 def resident_load(tables: Tables, nodes: IntArray) -> FloatArray:
@@ -20,22 +17,23 @@ def resident_load(tables: Tables, nodes: IntArray) -> FloatArray:
     plans, tasks = nodes.shape
     held = tables.resident_of(np.arange(tasks)[None, :], nodes)
     cell = np.arange(plans)[:, None] * tables.nodes + nodes
-    load = np.bincount(cell.ravel(), held.ravel(), minlength=plans * tables.nodes)
-    return load.reshape(plans, tables.nodes)
+    return totals(cell.ravel(), held.ravel(), (plans, tables.nodes))
 
 
 def resident_excess(tables: Tables, nodes: IntArray) -> FloatArray:
     """Resident bytes above the memory of their nodes, summed; float64[B]."""
     load = resident_load(tables, nodes)
     over = load - tables.memory_capacity
-    return np.where(over > TOLERANCE * tables.memory_capacity, over, 0.0).sum(axis=1)
+    result: FloatArray = np.where(over > TOLERANCE * tables.memory_capacity, over, 0.0).sum(axis=1)
+    return result
 
 
 def storage_excess(tables: Tables, copies: BoolArray) -> FloatArray:
     """Bytes of copies above the storage of their nodes, summed; float64[B]."""
     load = np.einsum("bdk,d->bk", copies.astype(float), tables.data_bytes)
     over = load - tables.storage_capacity
-    return np.where(over > TOLERANCE * tables.storage_capacity, over, 0.0).sum(axis=1)
+    result: FloatArray = np.where(over > TOLERANCE * tables.storage_capacity, over, 0.0).sum(axis=1)
+    return result
 
 
 def copies_excess(tables: Tables, copies: BoolArray) -> FloatArray:
@@ -62,10 +60,10 @@ def groups_broken(tables: Tables, nodes: IntArray) -> NDArray[np.int64]:
 def _breaks(tables: Tables, group: Group, members: IntArray, nodes: IntArray) -> BoolArray:
     where = nodes[:, members]
     if group.rule == "together":
-        return (where != where[:, :1]).any(axis=1)
+        return np.asarray((where != where[:, :1]).any(axis=1))
     if group.rule == "apart":
-        sorted_nodes = np.sort(where, axis=1)
-        return (sorted_nodes[:, 1:] == sorted_nodes[:, :-1]).any(axis=1)
+        ordered = np.sort(where, axis=1)
+        return np.asarray((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
     # Walk the edges among the members in topological order; `left` has the nodes that some path
     # to a task has been on and has left: a task on one of them breaks convexity.
     slot = {int(i): position for position, i in enumerate(members)}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offload.metrics import Measured, transfer_energy, transfer_price
+from offload.arrays import FloatArray
+from offload.metrics import Measured, transfer_energy
 from offload.problem import METRICS, Problem
 from offload.tables import Lists
 from offload.transfers import EDGE, MOVE, READ, Copies, Parts, Required, Transfers
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Breakdown", "Plan", "Progress", "Result", "Violation"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,9 @@ class Plan:
 
     def __repr__(self) -> str:
         latency = self.metrics["latency"]
-        return f"<Plan of {self.problem.name!r}: {len(self.parts.task)} tasks, latency {latency:g} s>"
+        return (
+            f"<Plan of {self.problem.name!r}: {len(self.parts.task)} tasks, latency {latency:g} s>"
+        )
 
     @cached_property
     def measured(self) -> Measured:

@@ -34,7 +34,9 @@ class TaskRow(Struct, forbid_unknown_fields=True):
     fraction: float = 1.0
 
 
-class TransferRow(Struct, forbid_unknown_fields=True, rename={"src_node": "from", "dst_node": "to"}):
+class TransferRow(
+    Struct, forbid_unknown_fields=True, rename={"src_node": "from", "dst_node": "to"}
+):
     """A transfer between two nodes."""
 
     kind: Literal["edge", "read", "move"]
@@ -161,7 +163,11 @@ class _Reader:
             known = row.node in self.node
             k = self._find(f"{path}.node", "node", row.node, self.node)
             node.append(k)
-            mode.append(self._find(f"{path}.mode", f"mode of {row.node!r}", row.mode, self.modes[k]) if known else 0)
+            mode.append(
+                self._find(f"{path}.mode", f"mode of {row.node!r}", row.mode, self.modes[k])
+                if known
+                else 0
+            )
         return Parts(
             np.zeros(len(rows), np.int32), np.array(task, np.int32), np.array(node, np.int32),
             np.array(mode, np.int32), np.array([row.fraction for row in rows], float),
@@ -210,9 +216,15 @@ class _Reader:
 
     def _copies(self) -> Copies:
         rows = self.file.copies
-        data = [self._find(f"$.copies[{c}].data", "data", r.data, self.data) for c, r in enumerate(rows)]
-        node = [self._find(f"$.copies[{c}].node", "node", r.node, self.node) for c, r in enumerate(rows)]
-        return Copies(np.zeros(len(rows), np.int32), np.array(data, np.int32), np.array(node, np.int32))
+        data = [
+            self._find(f"$.copies[{c}].data", "data", r.data, self.data) for c, r in enumerate(rows)
+        ]
+        node = [
+            self._find(f"$.copies[{c}].node", "node", r.node, self.node) for c, r in enumerate(rows)
+        ]
+        return Copies(
+            np.zeros(len(rows), np.int32), np.array(data, np.int32), np.array(node, np.int32)
+        )
 
 
 def plan_text(plan: Plan) -> str:
@@ -220,7 +232,9 @@ def plan_text(plan: Plan) -> str:
     tables, parts, rows = plan.problem.tables, plan.parts, plan.transfers
     times = (parts.start, parts.finish, rows.start, rows.finish)
     if not all(np.isfinite(time).all() for time in times):
-        raise OffloadError("a plan with infinite or undefined times cannot be saved; check it first")
+        raise OffloadError(
+            "a plan with infinite or undefined times cannot be saved; check it first"
+        )
     nodes, tasks = tables.node_ids, tables.task_ids
     split = tables.divisible[parts.task]
     task_rows = [

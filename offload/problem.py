@@ -160,11 +160,10 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
 
     id: Annotated[Id, Meta(description="unique name of the data")]
     bytes: Annotated[Amount, Meta(description="size")]
-    home: Annotated[
-        tuple[str, ...], Meta(min_length=1, description="nodes that hold it for good")
-    ]
+    home: Annotated[tuple[str, ...], Meta(min_length=1, description="nodes that hold it for good")]
     max_copies: Annotated[
-        Annotated[int, Meta(ge=0, le=MOST)] | None, Meta(description="placed copies; null is any number")
+        Annotated[int, Meta(ge=0, le=MOST)] | None,
+        Meta(description="placed copies; null is any number"),
     ] = 0
     allow: Annotated[tuple[str, ...], Meta(description="selectors of nodes for copies")] = ("*",)
     require: Annotated[tuple[str, ...], Meta(description="tags that its routes must carry")] = ()
@@ -263,7 +262,9 @@ class Problem(
         save(self, path)
 
 
-def as_weights(value: str | Mapping[str, float] | None, default: Mapping[str, float]) -> dict[str, float]:
+def as_weights(
+    value: str | Mapping[str, float] | None, default: Mapping[str, float]
+) -> dict[str, float]:
     """A metric's name or a mapping of metrics to numbers, as a dict; ``None`` means the default."""
     if value is None:
         return dict(default)

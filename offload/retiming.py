@@ -18,8 +18,6 @@ from offload.transfers import EDGE, durations, required_transfers, timed_without
 
 __all__ = ["retime"]
 
-FloatArray = NDArray[np.float64]
-
 
 def retime(
     problem: Problem,
@@ -48,10 +46,10 @@ def retime(
         runs together in the plan ran together in the schedule, so capacities carry over.
     """
     tables = problem.tables
-    nodes = np.asarray(nodes, np.int32)
+    placed = np.asarray(nodes, np.int32)
     modes = np.zeros(tables.tasks, np.int32) if modes is None else np.asarray(modes, np.int32)
-    length = tables.execution(np.arange(tables.tasks), nodes, modes)
-    required = required_transfers(tables, nodes[None, :])
+    length = tables.execution(np.arange(tables.tasks), placed, modes)
+    required = required_transfers(tables, placed[None, :])
     rows, members = required
     delay = durations(tables, rows).total
     arrivals = _arrivals_by_task(tables, rows.kind, members)
@@ -61,24 +59,24 @@ def retime(
     begin, end = np.zeros(tables.tasks), np.zeros(tables.tasks)
     sent_by = np.full(len(rows.kind), -1, np.int32)
     sent_by[rows.kind == EDGE] = tables.item_src[rows.ref[rows.kind == EDGE]]
-    on_node = [np.flatnonzero(nodes == k) for k in range(tables.nodes)]
+    on_node = [np.flatnonzero(placed == k) for k in range(tables.nodes)]
     for j in order.tolist():
         ready = tables.release[j]
         for x in arrivals.of(j).tolist():
             sender = sent_by[x]
             ready = max(ready, delay[x] + (end[sender] if sender >= 0 else 0.0))
         senders = tables.edge_src[tables.incoming.of(j)]
-        local = senders[nodes[senders] == nodes[j]]
+        local = senders[placed[senders] == placed[j]]
         ready = max(ready, end[local].max(initial=0.0))
         if length[j] > 0:  # an interval of length 0 holds nothing
-            beside = on_node[nodes[j]]
+            beside = on_node[placed[j]]
             before = beside[(rank[beside] < rank[j]) & (length[beside] > 0)]
-            if tables.node_slots[nodes[j]] > 1:
+            if tables.node_slots[placed[j]] > 1:
                 before = before[finish[before] <= start[j] + slack]
             ready = max(ready, end[before].max(initial=0.0))
         begin[j], end[j] = ready, ready + length[j]
     timed = timed_without_contention(tables, rows, end[None, :], delay)
-    return Plan.assemble(problem, nodes, begin, end, required._replace(rows=timed), modes=modes)
+    return Plan.assemble(problem, placed, begin, end, required._replace(rows=timed), modes=modes)
 
 
 def _arrivals_by_task(tables: Tables, kind: NDArray[np.int8], members: Lists) -> Lists:

@@ -238,13 +238,17 @@ def _check_arguments(
 def _refuse(problem: Problem, goal: Goal, entry: Entry, options: Mapping[str, Any]) -> None:
     missing = missing_features(problem, goal, entry)
     if missing:
-        others = [e.name for e in registry.entries().values() if not missing_features(problem, goal, e)]
+        others = [
+            e.name for e in registry.entries().values() if not missing_features(problem, goal, e)
+        ]
         hint = f"methods that do: {', '.join(others)}" if others else "no method does so far"
         raise Unsupported(entry.name, missing, hint)
     for name in options:
         if name not in entry.options:
             known = ", ".join(entry.options) or "none"
-            raise OffloadError(f"options.{name}: method {entry.name!r} has no such option; known: {known}")
+            raise OffloadError(
+                f"options.{name}: method {entry.name!r} has no such option; known: {known}"
+            )
 
 
 def missing_features(problem: Problem, goal: Goal, entry: Entry) -> list[str]:
@@ -294,7 +298,7 @@ def compare(
         known = registry.entries()
         left_out = {n: f for n, e in known.items() if (f := missing_features(problem, goal, e))}
         methods = [name for name in known if name not in left_out]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in methods:
         if cancel is not None and cancel.is_set():
             break
@@ -315,9 +319,11 @@ def compare(
     columns = ("method", "status", "objective", "bound", "gap", "seconds", "stopped", "reason")
     table = pd.DataFrame(rows, columns=[*columns, *METRICS])
     if len(table):
-        table = table.astype({c: float for c in ("objective", "bound", "gap", *METRICS)})
+        table = table.astype(dict.fromkeys(("objective", "bound", "gap", *METRICS), float))
         best = table["bound"].max()
-        table["gap"] = (table["objective"] - best) / table["objective"].where(table["objective"] != 0)
+        table["gap"] = (table["objective"] - best) / table["objective"].where(
+            table["objective"] != 0
+        )
         table.loc[table["objective"] == 0, "gap"] = 0.0
         table = table.sort_values("objective", kind="stable", na_position="last", ignore_index=True)
         table.attrs["bound"] = None if pd.isna(best) else float(best)

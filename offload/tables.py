@@ -226,9 +226,7 @@ class Tables:
         self.edges = len(edges)
         self.edge_src = np.array([task[edge.src] for edge in edges], np.int32)
         self.edge_dst = np.array([task[edge.dst] for edge in edges], np.int32)
-        keys = [
-            (edge.src, e if edge.item is None else edge.item) for e, edge in enumerate(edges)
-        ]
+        keys = [(edge.src, e if edge.item is None else edge.item) for e, edge in enumerate(edges)]
         self.edge_item, distinct = _distinct(keys)
         self.items = len(distinct)
         self.item_edges = Lists.group(self.edge_item, self.items)
@@ -238,7 +236,9 @@ class Tables:
         self.item_bytes = np.array([edges[e].bytes for e in first], float)
         self.item_rule = np.array([self._rule(edges[e].require) for e in first], np.int32)
         codec = {name: c for c, name in enumerate(self.codec_ids)}
-        self.item_codecs = Lists.of_lists([sorted(codec[c] for c in edges[e].codecs) for e in first])
+        self.item_codecs = Lists.of_lists(
+            [sorted(codec[c] for c in edges[e].codecs) for e in first]
+        )
         self.incoming = Lists.group(self.edge_dst, self.tasks)  # edges into each task, file order
         self.outgoing = Lists.group(self.edge_src, self.tasks)
         pairs = list(zip(self.edge_src.tolist(), self.edge_dst.tolist(), strict=True))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.tables import Lists, Tables, TransferParts
 
 __all__ = [
@@ -17,9 +18,6 @@ __all__ = [
     "required_transfers", "timed_without_contention", "transfer_rules", "transfer_sizes",
 ]  # fmt: skip
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
-BoolArray = NDArray[np.bool_]
 
 KINDS = ("edge", "read", "move")
 EDGE, READ, MOVE = range(3)
@@ -39,7 +37,10 @@ class Parts(NamedTuple):
     def of_plan(self, number: int) -> Parts:
         """The rows of one plan, renumbered as plan 0."""
         rows = np.flatnonzero(self.plan == number)
-        return Parts(np.zeros(len(rows), np.int32), *(column[rows] for column in self[1:]))
+        return Parts(
+            np.zeros(len(rows), np.int32), self.task[rows], self.node[rows], self.mode[rows],
+            self.fraction[rows], self.start[rows], self.finish[rows],
+        )  # fmt: skip
 
 
 class Transfers(NamedTuple):
@@ -112,7 +113,9 @@ def required_transfers(
         _move_rows(tables, nodes),
     ]
     owners = np.concatenate([part.members.lengths for part in parts])
-    rows = Transfers(*(np.concatenate(columns) for columns in zip(*(p.rows for p in parts), strict=True)))
+    rows = Transfers(
+        *(np.concatenate(columns) for columns in zip(*(p.rows for p in parts), strict=True))
+    )
     values = np.concatenate([part.members.values for part in parts])
     start = np.zeros(len(owners) + 1, np.int64)
     np.cumsum(owners, out=start[1:])

@@ -41,7 +41,9 @@ def check_types(problem: Problem) -> dict[str, Any]:
     try:
         json.dumps(plain, allow_nan=False)  # refuses NaN and infinities, at C speed
         fields = {field: plain[field] for field in problem.__struct_fields__}
-        parts = msgspec.defstruct("_Parts", [(f.name, f.type) for f in msgspec.structs.fields(kind)])
+        parts = msgspec.defstruct(
+            "_Parts", [(f.name, f.type) for f in msgspec.structs.fields(kind)]
+        )
         made = msgspec.convert(fields, parts)
         return {field: getattr(made, field) for field in problem.__struct_fields__}
     except (ValueError, TypeError, OverflowError) as error:
@@ -360,9 +362,7 @@ def metric_issues(weights: Mapping[str, float], path: str) -> list[Issue]:
     return issues
 
 
-def topological_order(
-    count: int, edges: Sequence[tuple[int, int]]
-) -> tuple[list[int], list[int]]:
+def topological_order(count: int, edges: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """Kahn's algorithm; ties by position.
 
     Returns

@@ -138,7 +138,7 @@ def whole_task_in_part(case: Case) -> bool:
     return False
 
 
-@breaks("fraction", "duration", "transfer-duration", "link", "limits", "memory")
+@breaks("fraction", "limits")
 def share_not_positive(case: Case) -> bool:
     for row in some(case, split(case)):
         row["fraction"] = case.dice.choice([0.0, -0.5])

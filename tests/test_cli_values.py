@@ -39,7 +39,7 @@ def test_durations(text: str | None, seconds: float | None) -> None:
 
 @pytest.mark.parametrize("text", ["", "5x", "-1", "m", "nan", "1,5s", "e", "1 2"])
 def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(OffloadError, match="--time-limit: is no duration, got .* 90s, 2m"):
+    with pytest.raises(OffloadError, match=r"--time-limit: is no duration, got .* 90s, 2m"):
         duration(text)
 
 
@@ -88,9 +88,9 @@ def test_options_of_methods_are_numbers_words_or_text() -> None:
 def test_numbers_out_of_range_say_what_was_found() -> None:
     assert whole("--threads", 1)("4") == 4
     assert amount("--gap")("1e-3") == 1e-3
-    with pytest.raises(OffloadError, match="--threads: must be a whole number, 1 .* got '0'"):
+    with pytest.raises(OffloadError, match=r"--threads: must be a whole number, 1 .* got '0'"):
         whole("--threads", 1)("0")
-    with pytest.raises(OffloadError, match="--seed: must be a whole number, 0 .* got '1.5'"):
+    with pytest.raises(OffloadError, match=r"--seed: must be a whole number, 0 .* got '1\.5'"):
         whole("--seed")("1.5")
     with pytest.raises(OffloadError, match="--gap: must be a number, 0 or more, got 'inf'"):
         amount("--gap")("inf")

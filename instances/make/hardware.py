@@ -62,10 +62,9 @@ def cloud(slots: int, memory: float) -> Node:
     )  # fmt: skip
 
 
-def wifi(src: str, dst: str, channels: int | None = None) -> Link:
+def wifi(src: str, dst: str, channels: int | None = None, rate: float = WIFI) -> Link:
     """Wi-Fi 6: one medium for both directions."""
-    energy = round(2 / WIFI, 10)
-    return Link(src, dst, WIFI, 0.003, "half", channels, energy, tags=STREET)
+    return Link(src, dst, rate, 0.003, "half", channels, round(2 / rate, 10), tags=STREET)
 
 
 def ethernet(src: str, dst: str, channels: int | None = None) -> Link:

@@ -57,7 +57,8 @@ class Subject:
     task, node, mode, fraction, start, finish : [P]
         Their columns.
     share : float64[P]
-        The fraction of a divisible task; 1 for any other, whatever its row says.
+        The fraction of a divisible task, NaN if it is not positive; 1 for any other task,
+        whatever its row says.
     slack : float
         Seconds by which a time may miss its bound.
     """
@@ -76,7 +77,8 @@ class Subject:
         self.task, self.node = parts.task[self.kept], parts.node[self.kept]
         self.mode, self.fraction = parts.mode[self.kept], parts.fraction[self.kept]
         self.start, self.finish = parts.start[self.kept], parts.finish[self.kept]
-        self.share = np.where(divisible[self.kept], self.fraction, 1.0)
+        sound = np.where(self.fraction > 0, self.fraction, np.nan)
+        self.share = np.where(divisible[self.kept], sound, 1.0)
 
     # -- quantities that several rules share -----------------------------------------------------
 

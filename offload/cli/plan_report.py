@@ -27,7 +27,7 @@ def show_plan(session: Session, plan: Plan, *, rows: int = 20, transfers: bool =
     head, style = _recorded(plan)
     session.print(f"plan of {plain(plan.problem.name) or 'an unnamed instance'}", style="bold")
     if head:
-        session.print(head, style=style)
+        session.print(*folded(head, width), style=style)
     if plan.problem.tables.tasks and not len(plan.parts.task):
         session.print("the file holds no plan")
         return

@@ -10,17 +10,24 @@ import heapq
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from offload.arrays import FloatArray
 from offload.errors import OffloadError
 from offload.heuristics.schedule import Schedule, with_retries
 from offload.plan import Plan
 from offload.registry import Answer, Request
 from offload.tables import Tables
 
-__all__ = ["cpop", "downward_ranks", "heft", "mean_delays", "optimistic_costs", "peft", "upward_ranks"]
+__all__ = [
+    "cpop",
+    "downward_ranks",
+    "heft",
+    "mean_delays",
+    "optimistic_costs",
+    "peft",
+    "upward_ranks",
+]
 
-FloatArray = NDArray[np.float64]
 Chooser = Callable[[Schedule, int, FloatArray, FloatArray], int]
 
 AVERAGES = ("pairs", "saga")
@@ -34,7 +41,8 @@ def mean_times(tables: Tables) -> FloatArray:
     times = tables.execution(np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :])
     fine = np.isfinite(times)
     total: FloatArray = np.where(fine, times, 0.0).sum(axis=1)
-    return total / np.maximum(fine.sum(axis=1), 1)
+    result: FloatArray = total / np.maximum(fine.sum(axis=1), 1)
+    return result
 
 
 def mean_delays(tables: Tables, average: str = "pairs") -> FloatArray:
@@ -48,7 +56,9 @@ def mean_delays(tables: Tables, average: str = "pairs") -> FloatArray:
         delay 0, as the SAGA framework does.
     """
     if average not in AVERAGES:
-        raise OffloadError(f"options.average: must be one of {', '.join(AVERAGES)}, got {average!r}")
+        raise OffloadError(
+            f"options.average: must be one of {', '.join(AVERAGES)}, got {average!r}"
+        )
     hosts = np.flatnonzero(tables.node_slots > 0)
     src, dst = (pair.ravel() for pair in np.meshgrid(hosts, hosts, indexing="ij"))
     src, dst = src[src != dst], dst[src != dst]

@@ -9,16 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offload.arrays import BoolArray
 from offload.placement import group_edges
 from offload.tables import TOLERANCE, Tables
 
 __all__ = ["Placer", "Stuck"]
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
-
-class Stuck(Exception):  # noqa: N818 - a signal between a method and its retry, never an error
+class Stuck(Exception):
     """A task has no node left."""
 
     def __init__(self, task: int) -> None:

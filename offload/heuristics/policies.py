@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from offload.arrays import FloatArray
 from offload.errors import OffloadError
 from offload.evaluator import evaluate
 from offload.heuristics.list_scheduling import mean_delays, mean_times
@@ -26,7 +27,6 @@ __all__ = [
     "weighted_share",
 ]  # fmt: skip
 
-FloatArray = NDArray[np.float64]
 Preference = Callable[[int, NDArray[np.int32]], Sequence[int]]  # task, placements so far -> nodes
 
 

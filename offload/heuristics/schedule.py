@@ -6,19 +6,23 @@ from collections.abc import Callable
 from math import inf
 
 import numpy as np
-from numpy.typing import NDArray
 
+from offload.arrays import FloatArray
 from offload.heuristics.placer import Placer, Stuck
 from offload.heuristics.timeline import Timeline
 from offload.plan import Plan
 from offload.tables import Tables
 from offload.transfers import (
-    EDGE, MOVE, READ, durations, required_transfers, timed_without_contention,
+    EDGE,
+    MOVE,
+    READ,
+    durations,
+    required_transfers,
+    timed_without_contention,
 )  # fmt: skip
 
 __all__ = ["Schedule", "with_retries"]
 
-FloatArray = NDArray[np.float64]
 Key = tuple[int, int, int]  # kind, what, destination
 
 
@@ -172,7 +176,9 @@ class Schedule:
         return Plan.assemble(self.tables.problem, nodes, self.start, self.finish, transfers)
 
 
-def with_retries(tables: Tables, run: Callable[[dict[int, int]], Plan], most: int = 50) -> Plan | None:
+def with_retries(
+    tables: Tables, run: Callable[[dict[int, int]], Plan], most: int = 50
+) -> Plan | None:
     """Run a constructive method; where a task finds no node, promise it one and start again.
 
     Parameters
