@@ -34,7 +34,7 @@ def placement_cost(tables: Tables, metric: str) -> FloatArray:
         "cost": occupied * tables.node_price[None, :],
         "risk": times * tables.failure_rate[None, :],
     }
-    return rates.get(metric, np.zeros_like(times))
+    return np.asarray(rates.get(metric, np.zeros_like(times)))
 
 
 def transfer_cost(tables: Tables, metric: str, item: int) -> FloatArray:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor, isfinite
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -45,7 +45,7 @@ def weighted(
     variables: Sequence[cp_model.IntVar], coefficients: Sequence[int]
 ) -> cp_model.LinearExpr:
     """sum_n coefficients_n * variables_n."""
-    return cast(cp_model.LinearExpr, cp_model.LinearExpr.weighted_sum(variables, coefficients))
+    return cp_model.LinearExpr.weighted_sum(variables, coefficients)
 
 
 class Terms:

@@ -1,0 +1,76 @@
+"""What the documents show must run as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import offload
+from offload.features import FEATURES
+from offload.registry import entries
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The code blocks of a document in one language."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_python_of_the_readme_runs_and_prints_a_proved_plan(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for block in blocks("README.md", "python"):
+        exec(compile(block, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("optimal: objective ")
+
+
+def test_example_of_the_problem_class_has_the_value_it_states() -> None:
+    text = offload.Problem.__doc__ or ""
+    code = "\n".join(
+        line.strip()[4:] for line in text.splitlines() if line.strip().startswith((">>>", "..."))
+    )
+    setup, _, question = code.rpartition("\n")
+    names: dict[str, object] = {}
+    exec(setup, names)
+    stated = float(text.rstrip().splitlines()[-1])
+    assert eval(question, names) == pytest.approx(stated, rel=1e-9)
+
+
+def test_instance_in_the_format_reference_loads_and_solves() -> None:
+    (example,) = (block for block in blocks("docs/format.md", "json"))
+    problem = offload.loads(example)
+    assert offload.solve(problem, "cpsat").status == "optimal"
+
+
+def test_every_method_is_described() -> None:
+    text = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
+    assert [name for name in entries() if f"**{name}**" not in text] == []
+
+
+def test_every_field_is_in_the_format_reference() -> None:
+    text = (ROOT / "docs/format.md").read_text(encoding="utf-8")
+    fields = {
+        name for kind in offload.schema()["$defs"].values() for name in kind.get("properties", {})
+    }
+    assert [name for name in sorted(fields) if f"`{name}`" not in text] == []
+
+
+def test_features_named_in_the_methods_table_exist() -> None:
+    declared = {feature for entry in entries().values() for feature in entry.honours}
+    assert declared <= set(FEATURES)
+
+
+def test_readme_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = [path.stem for path in (ROOT / "offload" / "cli").glob("*.py") if defines_command(path)]
+    assert len(names) >= 6
+    assert [name for name in names if f"`offload {name}" not in text] == []
+
+
+def defines_command(path: Path) -> bool:
+    """Whether a module of the command line is a subcommand."""
+    return bool(re.search(r"^def command\(", path.read_text(encoding="utf-8"), re.MULTILINE))
