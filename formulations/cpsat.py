@@ -18,7 +18,7 @@ import ortools
 from ortools.sat.python import cp_model
 
 from formulations.coefficients import times_table
-from formulations.cpsat_model import Model, build
+from formulations.cpsat_model import Model, Stopped, build
 from formulations.grid import Grid, natural_tick
 from offload.bounds import lower_bound, metric_bounds, pair_delays
 from offload.plan import Plan
@@ -106,7 +106,10 @@ def _round(request: Request, grid: Grid, state: _State) -> str | None:
     if request.stopped:
         return request.stopped
     state.rejected = False
-    model = build(request.problem, request.goal, grid, state.value, request.gap)
+    try:
+        model = build(request, grid, state.value)
+    except Stopped:
+        return request.stopped
     if model is None:
         if grid.relax:
             _exhausted(state)

@@ -37,29 +37,32 @@ from formulations.coefficients import times_table
 from formulations.cpsat_goals import FINE, Goals, weighted, whole
 from formulations.grid import Grid
 from offload.bounds import heads, metric_bounds, pair_delays, tails
-from offload.features import Goal
 from offload.placement import group_edges
 from offload.plan import Plan
 from offload.problem import Problem
+from offload.registry import Request
 from offload.tables import TOLERANCE
 
-__all__ = ["Model", "build"]
+__all__ = ["Model", "Stopped", "build"]
 
 
-_LOAD_CUTS = 25  # tasks from which load cuts over ancestors and descendants pay
+_LOAD_CUTS = range(25, 301)  # tasks for which load cuts over ancestors and descendants pay
+
+
+class Stopped(Exception):
+    """The time was up, or a cancel came, before the model was complete."""
 
 
 class Model:
     """The model of one problem on one grid; built by :func:`build`."""
 
-    def __init__(
-        self, problem: Problem, goal: Goal, grid: Grid, ceiling: float, gap: float
-    ) -> None:
-        self.problem, self.tables, self.goal, self.grid = problem, problem.tables, goal, grid
-        self.gap = gap
+    def __init__(self, request: Request, grid: Grid, ceiling: float) -> None:
+        self.request, self.grid = request, grid
+        self.problem, self.tables = request.problem, request.problem.tables
+        self.goal, self.gap = request.goal, request.gap
         self.ceiling = ceiling  # objective of a plan that is known; infinite without one
         self.cp = cp_model.CpModel()
-        self.bounds = metric_bounds(problem)
+        self.bounds = metric_bounds(self.problem)
         self.real_times = times_table(self.tables)
         self.head, self.tail = heads(self.tables), tails(self.tables)
         self.allowed = self.tables.allowed_table & np.isfinite(self.head)
@@ -108,6 +111,11 @@ class Model:
             )
         return ticks
 
+    def stop_if_told(self) -> None:
+        """Raise :class:`Stopped` once the caller wants no more."""
+        if self.request.stopped:
+            raise Stopped
+
     # -- variables -------------------------------------------------------------------------------
 
     def variables(self) -> bool:
@@ -155,6 +163,7 @@ class Model:
         """A task starts after its inputs have arrived; no input goes where no route leads."""
         tables = self.tables
         for e in range(tables.edges):
+            self.stop_if_told()
             i, j = int(tables.edge_src[e]), int(tables.edge_dst[e])
             delay = pair_delays(tables, e)
             rows, columns = self.nodes_of[i], self.nodes_of[j]
@@ -273,10 +282,11 @@ class Model:
         for k in range(tables.nodes):
             total = self._work(work, everyone, k)
             self.cp.add(total <= int(slots[k]) * self.makespan)
-        if tables.tasks < _LOAD_CUTS:
+        if tables.tasks not in _LOAD_CUTS:
             return
         reach = _reachability(self.problem)
         for j in everyone:
+            self.stop_if_told()
             for k in range(tables.nodes):
                 before = [i for i in np.flatnonzero(reach[:, j]).tolist() if (i, k) in self.x]
                 after = [i for i in np.flatnonzero(reach[j]).tolist() if (i, k) in self.x]
@@ -329,9 +339,24 @@ def _reachability(problem: Problem) -> NDArray[np.bool_]:
     return reach
 
 
-def build(problem: Problem, goal: Goal, grid: Grid, ceiling: float, gap: float) -> Model | None:
-    """The whole model, or ``None`` if some task has no node and time left: proved infeasible."""
-    model = Model(problem, goal, grid, ceiling, gap)
+def build(request: Request, grid: Grid, ceiling: float) -> Model | None:
+    """The whole model, or ``None`` if some task has no node and time left: proved infeasible.
+
+    Parameters
+    ----------
+    request
+        The instance, the goal and the gap; it may ask to stop meanwhile.
+    grid
+        The time grid and the direction of rounding.
+    ceiling
+        The objective of a plan that is known; infinite without one.
+
+    Raises
+    ------
+    Stopped
+        If the request's time is up, or it is cancelled.
+    """
+    model = Model(request, grid, ceiling)
     if not model.variables():
         return None
     model.one_place()

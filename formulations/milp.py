@@ -67,20 +67,20 @@ def solve(request: Request) -> Answer:
     search = _Search(request, solver_of(request.options.get("solver")))
     case = Case(request.problem, request.goal)
     kind = AssignmentModel if suffices(case) else SchedulingModel
-    if (why := request.stopped) or search.proved:
+    if (why := search.stopped()) or search.proved:
         return search.answer(why)
     if (rows := kind.rows_of(case)) > MOST_ROWS:
         reason = f"the model has about {rows} rows, and more than {MOST_ROWS} are not built"
         return search.answer("work", reason)
     search.hint()
     for _ in range(REBUILDS):
-        if (why := request.stopped) or search.proved:
+        if (why := search.stopped()) or search.proved:
             return search.answer(why)
         model = kind(case, search.value)
         if model.infeasible:
             return search.exhausted()
         for _ in model.build():
-            if why := request.stopped:
+            if why := search.stopped():
                 return search.answer(why)
         answer = search.prove(model)
         if answer.stopped or answer.infeasible or not search.value < model.most / 2:
@@ -100,6 +100,10 @@ class _Search:
         self.nodes = request.work_limit
         if request.start is not None:
             self.take(request.start)
+
+    def stopped(self) -> str | None:
+        """Why to stop now, if so."""
+        return self.request.stopped
 
     # -- plans and bounds ------------------------------------------------------------------------
 

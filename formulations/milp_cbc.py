@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pulp
-from pulp.apis import COIN_CMD, PULP_CBC_CMD
+from pulp.apis.coin_api import COIN_CMD, PULP_CBC_CMD
 
 from formulations.milp_engine import POLL, TOLERANCE, Control, Outcome, pulp_status
 from offload.errors import SolverUnavailable
@@ -55,19 +55,19 @@ def cbc_version() -> str:
     return found.group(1) if found else "unknown"
 
 
-class ChildCBC(COIN_CMD):  # type: ignore[misc]
+class ChildCBC(COIN_CMD):
     """CBC, watched while it runs: stopped in time, killed if it does not stop, its log read."""
 
     def __init__(self, control: Control) -> None:
         path = cbc_path()
         if path is None:
             raise SolverUnavailable("cbc does not load here; install pulp>=3.3,<4, which has CBC")
-        super().__init__(path=path, msg=False)
+        super().__init__(path=path, msg=False)  # type: ignore[no-untyped-call]
         self.control = control
         self.outcome = Outcome()
         self._told = -float("inf")
 
-    def actualSolve(self, lp: pulp.LpProblem) -> int:  # noqa: N802
+    def actualSolve(self, lp: pulp.LpProblem, **kwargs: Any) -> int:  # noqa: N802
         """Write the problem (a minimization), run the child, read solution and log."""
         objective: Any = lp.objective
         self._constant = float(objective.constant)  # CBC drops it

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pulp
 from numpy.typing import NDArray
-from pulp.apis import HiGHS
+from pulp.apis.highs_api import HiGHS
 
 from offload.errors import OffloadError, SolverUnavailable
 
@@ -33,6 +33,9 @@ FloatArray = NDArray[np.float64]
 
 TOLERANCE = 1e-9  # on rows, integrality and reduced costs; HiGHS allows 1e-10 at least
 POLL = 0.02  # seconds between two looks at the clock, the cancellation and the solver's news
+_TOLERANCES = (
+    "mip_feasibility_tolerance", "primal_feasibility_tolerance", "dual_feasibility_tolerance",
+)  # fmt: skip
 GRACE = 0.7  # seconds that a solver may take to notice that it has to stop
 
 
@@ -178,7 +181,7 @@ def columns_of(problem: pulp.LpProblem) -> Columns:
     )
 
 
-class ArrayHiGHS(HiGHS):  # type: ignore[misc]
+class ArrayHiGHS(HiGHS):
     """HiGHS fed with whole arrays, run in a thread of its own, watched and stopped by callbacks.
 
     A fresh thread for each run, because HiGHS keeps its workers by thread and refuses another
@@ -186,13 +189,13 @@ class ArrayHiGHS(HiGHS):  # type: ignore[misc]
     """
 
     def __init__(self, control: Control) -> None:
-        limits = {} if control.nodes is None else {"mip_max_nodes": control.nodes}
+        options: dict[str, Any] = dict.fromkeys(_TOLERANCES, TOLERANCE)
+        options["random_seed"] = control.seed % 2**31
+        if control.nodes is not None:
+            options["mip_max_nodes"] = control.nodes
         super().__init__(
             msg=False, gapRel=control.gap, gapAbs=0.0, threads=control.threads or 1,
-            timeLimit=control.seconds if np.isfinite(control.seconds) else None,
-            random_seed=control.seed % 2**31, mip_feasibility_tolerance=TOLERANCE,
-            primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE,
-            **limits,
+            timeLimit=control.seconds if np.isfinite(control.seconds) else None, **options,
         )  # fmt: skip
         self.control = control
         self.outcome = Outcome()

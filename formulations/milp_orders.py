@@ -11,16 +11,17 @@ counts among those that run when j starts.
     before      S_j >= F_i - (late_i - head_j) (1 - b_ij)                          {i, j} in P
     one way     b_ij + b_ji <= 1
     conflict    b_ij + b_ji >= x_ik + x_jk - 1                                     k in K1_ij
-    listed      b_ij <= q_ij
+    listed      b_ij <= q_ij,  S_i <= S_j + (last_i - head_j) (1 - q_ij)
     no cycle    q_ij + q_jh + q_hi <= 2                                            sharing a k in K2
     overlap     o_ij >= q_ij - b_ij + x_ik + x_jk - 2                              k in K2_ij
     slots       sum_i s_i o_ij + s_j <= sum_k slots_k x_jk                         j on some k in K2
     memory      sum_i m_ik o_ij + m_jk x_jk + sum_i r_ik x_ik <= memory_k + (1 - x_jk) sum_i m_ik
 
-Capacity is counted at the starts. Tasks of one node that no b separates have a last one in the
-list, and its rows count all of them; so what the b allow to run together fits, at whatever times,
-and ties need no rule. Every schedule is covered: list the tasks by start, ties either way, and let
-b_ij = 1 where F_i <= S_j. Zero-length tasks are in no pair: they hold nothing.
+with last_i the latest start. Capacity is counted at the starts. Tasks of one node that no b
+separates have a last one in the list, and its rows count all of them; so what the b allow to run
+together fits, at whatever times, and ties need no rule. Every schedule is covered: list the tasks
+by start, ties either way, and let b_ij = 1 where F_i <= S_j. Zero-length tasks are in no pair: they
+hold nothing.
 
 Source: for the orders by big-M, Manne 1960, Operations Research 8, pp. 219-223; for capacity
 counted at starts, Kone, Artigues, Lopez, Mongeau 2011, Computers & Operations Research 38,
@@ -174,10 +175,15 @@ class Orders:
     def list_pair(self, i: int, j: int) -> None:
         """Make q_ij and the rows `listed`."""
         q = self.listed[i, j] = self.model.binary(f"q_{i}_{j}")
-        if (i, j) in self.before:
-            self.model.row("listed", {self.before[i, j]: 1.0, q: -1.0}, "<=", 0)
-        if (j, i) in self.before:
-            self.model.row("listed", {self.before[j, i]: 1.0, q: 1.0}, "<=", 1)
+        start, first, last = self.starts.start, self.starts.first, self.starts.last
+        # Where a comes first in the list, sign * q = base.
+        for a, b, sign, base in ((i, j, 1.0, 1.0), (j, i, -1.0, 0.0)):
+            if (a, b) in self.before:
+                terms = {self.before[a, b]: 1.0, q: -sign}
+                self.model.row("listed", terms, "<=", 1.0 - base)
+            most = max(0.0, float(last[a] - first[b]))
+            terms = {start[b]: 1.0, start[a]: -1.0, q: -sign * most}
+            self.model.row("listed", terms, ">=", -base * most)
 
     def no_cycle(self) -> None:
         tasks = sorted({i for pair in self.sharing for i in pair})

@@ -162,7 +162,9 @@ class Model:
         A reduced cost within the tolerance of 0 counts as 0, so that each variable may hide the
         tolerance times its range.
         """
-        ranges = sum(float(v.upBound or 0) - float(v.lowBound or 0) for v in self.problem.variables())
+        ranges = sum(
+            float(v.upBound or 0) - float(v.lowBound or 0) for v in self.problem.variables()
+        )
         return float(TOLERANCE * ranges * self.unit)
 
     def forbid(self, chosen: list[pulp.LpVariable]) -> None:

@@ -17,7 +17,8 @@ __all__ = ["auto", "empty"]
 
 _QUICK = ("heft", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
 _LARGE = 5_000  # tasks above which one list scheduler has to do
-_EXACT = 20_000  # tasks times nodes up to which an exact model is worth building
+_EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
+_MOST = 500  # tasks above which exact search improves nothing in a minute
 
 
 def empty(request: Request) -> Answer:
@@ -59,7 +60,8 @@ def auto(request: Request) -> Answer:
     answer = Answer(best, stopped=request.stopped)
     exact = registry.entries()["cpsat"]
     honoured = set(features_used(request.problem, request.goal)) <= exact.honours
-    if request.stopped or tables.tasks * tables.nodes > _EXACT or not honoured:
+    large = tables.tasks > _MOST or tables.edges * tables.nodes**2 > _EXACT
+    if request.stopped or large or not honoured:
         return answer
     try:
         proof = exact.load()(replace(request, start=best, options={}))
