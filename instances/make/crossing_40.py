@@ -27,8 +27,8 @@ DESCRIPTION = (
 )
 SOURCE = (
     "Made for this library; licence MIT, as this repository. " + FIGURES + " Also assumed: the"
-    " bridge has 300 Mb/s, on half the spectrum; a fibre joins the crossings, as Ethernet; 5G cell to"
-    " city 10 Gb/s and 1 ms."
+    " bridge has 300 Mb/s, on half the spectrum; a fibre joins the crossings, as Ethernet; 5G cell"
+    " to city 10 Gb/s and 1 ms."
 )
 
 SIDES = ("north", "east", "south", "west")
