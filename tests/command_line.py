@@ -27,14 +27,15 @@ class Outcome(NamedTuple):
 def run(*arguments: object, stdin: str | bytes = "", encoding: str = "utf-8") -> Outcome:
     """``offload`` with these arguments; all three standard streams are the run's own."""
     raw = stdin.encode() if isinstance(stdin, str) else stdin
-    streams = [io.TextIOWrapper(io.BytesIO(data), encoding) for data in (raw, b"", b"")]
+    buffers = [io.BytesIO(data) for data in (raw, b"", b"")]
+    streams = [io.TextIOWrapper(buffer, encoding) for buffer in buffers]
     saved = sys.stdin, sys.stdout, sys.stderr
     sys.stdin, sys.stdout, sys.stderr = streams
     try:
         status = main([str(argument) for argument in arguments])
         for stream in streams[1:]:
             stream.flush()
-        out, err = (stream.buffer.getvalue().decode() for stream in streams[1:])  # type: ignore[attr-defined]
+        out, err = (buffer.getvalue().decode() for buffer in buffers[1:])
     finally:
         sys.stdin, sys.stdout, sys.stderr = saved
     return Outcome(status, out, err)
@@ -52,7 +53,7 @@ def street() -> offload.Problem:
         offload.Link("edge", "cloud", bandwidth=1e6, latency=0.02),
     ]
     tasks = [
-        offload.Task("grab", work=1e8, allow=["cam"], memory=2e8),
+        offload.Task("grab", work=1e8, allow=("cam",), memory=2e8),
         offload.Task("detect", work=4e9, resident=5e8),
         offload.Task("alarm", work=1e6),
     ]
@@ -62,8 +63,8 @@ def street() -> offload.Problem:
     ]
     return offload.Problem(
         name="street",
-        network=offload.Network(nodes, links),
-        graph=offload.Graph(tasks, edges),
+        network=offload.Network(tuple(nodes), tuple(links)),
+        graph=offload.Graph(tuple(tasks), tuple(edges)),
     )
 
 
@@ -95,6 +96,6 @@ def layers(width: int, depth: int, nodes: int) -> offload.Problem:
     ]
     return offload.Problem(
         name=f"layers-{width * depth}",
-        network=offload.Network(machines, links, reference_bytes=1.0),
-        graph=offload.Graph(tasks, edges),
+        network=offload.Network(tuple(machines), tuple(links), reference_bytes=1.0),
+        graph=offload.Graph(tuple(tasks), tuple(edges)),
     )

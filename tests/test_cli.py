@@ -107,8 +107,8 @@ def test_no_id_can_break_a_line_or_move_the_cursor(tmp_path: Path) -> None:
     node = offload.Node("n\n\x1b[2Jm", tier="a\tb")
     problem = offload.Problem(
         name="odd\x07 [bold]name[/bold] :smile:",
-        network=offload.Network([node]),
-        graph=offload.Graph([offload.Task("t\r\x1b[31m", work=1.0)]),
+        network=offload.Network((node,)),
+        graph=offload.Graph((offload.Task("t\r\x1b[31m", work=1.0),)),
     )
     path = write(tmp_path, problem, "odd.json")
     shown, solved = run("show", path), run("solve", path, "-m", "heft", "--no-save", "--gantt")

@@ -47,7 +47,7 @@ def test_the_table_names_the_best_bound_and_fits(here: Path) -> None:
 def test_methods_that_do_not_honour_the_instance_are_left_out_with_the_reason(here: Path) -> None:
     base = street()
     tasks = [offload.Task("whole", work=1.0), offload.Task("split", work=1.0, divisible=True)]
-    problem = base.replace(name="split", graph=offload.Graph(tasks))
+    problem = base.replace(name="split", graph=offload.Graph(tuple(tasks)))
     write(here, problem)
     missing = {
         entry.name: [name for name in features_used(problem) if name not in entry.honours]
@@ -65,6 +65,18 @@ def test_no_plan_by_any_method_is_status_1(here: Path) -> None:
     outcome = run("compare", "street.json", "-m", "heft,cpsat", "--limit", "latency=0.1", "-q")
     assert outcome.status == 1
     assert "infeasible" in outcome.out
+
+
+def test_a_method_without_a_plan_stands_last_with_its_reason(here: Path) -> None:
+    arguments = ("-m", "local,cpsat", "--limit", "latency=0.71", "-t", "20s", "-q")
+    outcome = run("compare", "street.json", *arguments)
+    lines = outcome.out.splitlines()
+    assert outcome.status == 0
+    assert lines[1].split()[:2] == ["cpsat", "optimal"]
+    assert lines[2].split()[:2] == ["local", "unknown"]
+    assert "breaks limits" in " ".join(" ".join(line[40:] for line in lines[2:]).split())
+    rows = run("compare", "street.json", *arguments, "--json").json()["methods"]
+    assert [row["objective"] is None for row in rows] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,9 @@ def test_a_start_is_a_plan_of_the_same_instance(here: Path) -> None:
 
 def test_what_a_method_does_not_honour_is_named(here: Path) -> None:
     tasks = [offload.Task("whole", work=1.0), offload.Task("split", work=1.0, divisible=True)]
-    problem = offload.Problem(name="split", network=street().network, graph=offload.Graph(tasks))
+    problem = offload.Problem(
+        name="split", network=street().network, graph=offload.Graph(tuple(tasks))
+    )
     write(here, problem)
     outcome = run("solve", "split.json", "-m", "heft")
     assert outcome.status == 2

@@ -1,7 +1,8 @@
 """The command line: ``offload SUBCOMMAND``, one module a subcommand.
 
-A module here has a function ``command``, whose docstring is its help, and ``EXAMPLE``, lines shown
-under it. Modules import the library inside their functions, so that help needs no NumPy.
+To add one, write its module and name it in ``_COMMANDS``. It has a function ``command``, whose
+docstring is its help, and ``EXAMPLE``, lines shown under it. Modules import the library inside
+their functions, so that help needs no NumPy.
 
 Exit status: 0 done, 1 the answer is no, 2 bad input or usage, 130 interrupted with nothing to keep,
 70 an error that is a fault of this program.
@@ -33,10 +34,7 @@ _USAGE, _INTERRUPTED, _FAULT = 2, 130, 70
 
 
 class _Commands(typer.core.TyperGroup):
-    """Subcommands in the order of the list, and quiet where the reader of the output has gone."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [name for name in _COMMANDS if name in self.commands]
+    """Quiet where the reader of the output has gone: the status still says what the answer is."""
 
     def invoke(self, ctx: Any) -> Any:
         status = 0

@@ -34,6 +34,7 @@ _STOPPED = {
     "time": "time limit", "work": "work limit", "cancelled": "cancelled", "gap": "gap reached",
 }  # fmt: skip
 _COLUMN = 40  # width of one of two columns of metrics
+_TWO_COLUMNS = 70  # columns from which there is room for both
 
 
 def reason_text(stopped: str | None, reason: str | None) -> str:
@@ -82,9 +83,11 @@ def _proof(facts: Mapping[str, Any], bound: str) -> str:
     return f"gap {percent(gap)} (bound {bound})"
 
 
-def metric_lines(metrics: Mapping[str, float]) -> list[str]:
-    """All metrics with their units, two in a line."""
+def metric_lines(metrics: Mapping[str, float], width: int = 80) -> list[str]:
+    """All metrics with their units, two in a line where there is room."""
     cells = [f"{name:<11} {metric(name, value)}" for name, value in metrics.items()]
+    if width < _TWO_COLUMNS:
+        return [f"  {cell}" for cell in cells]
     half = (len(cells) + 1) // 2
     pairs = zip(cells[:half], [*cells[half:], ""], strict=False)
     return [f"  {left:<{_COLUMN - 2}}{right}".rstrip() for left, right in pairs]

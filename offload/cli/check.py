@@ -74,7 +74,7 @@ def _print(session: Session, plan: Plan, found: list[Violation]) -> None:
         session.print(*(plain(str(violation)) for violation in found))
         return
     session.print("holds", style="bold green")
-    session.print(*node_lines(plan, session.width), *metric_lines(plan.metrics))
+    session.print(*node_lines(plan, session.width), *metric_lines(plan.metrics, session.width))
 
 
 def _record(violation: Violation) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,7 +68,7 @@ def command(
 
     import offload
     from offload.cli.progress import meter_for
-    from offload.cli.running import run
+    from offload.cli.running import INTERRUPTED, run
 
     problem = offload.load(instance)
     aim = weights or dict(problem.minimize)
@@ -88,7 +88,10 @@ def command(
         })  # fmt: skip
     else:
         _print(session, frame, aim)
-    return 0 if len(frame) and bool(frame["objective"].notna().any()) else 1
+    if len(frame) and bool(frame["objective"].notna().any()):
+        return 0
+    cancelled = not len(frame) or bool((frame["stopped"] == "cancelled").any())
+    return INTERRUPTED if cancelled else 1
 
 
 def _print(session: Session, frame: pd.DataFrame, minimize: dict[str, float]) -> None:
@@ -109,7 +112,7 @@ def _print(session: Session, frame: pd.DataFrame, minimize: dict[str, float]) ->
             percent(row["gap"]) if row["gap"] == row["gap"] else "-",
             f"{number(row['seconds'], 3)} s",
             *(metric(name, row[name], 4) if known else "-" for name in more),
-            reason_text(row["stopped"], row["reason"]),
+            reason_text(_known(row["stopped"]), _known(row["reason"])),
         ])  # fmt: skip
     headers = ["method", "status", describe(minimize), "gap", "time", *more, "why it ended"]
     session.print(table(headers, rows, left=("status", "why it ended"), wrap=("why it ended",)))
@@ -117,3 +120,8 @@ def _print(session: Session, frame: pd.DataFrame, minimize: dict[str, float]) ->
     session.print("", f"best bound: {'none' if bound is None else show(bound)}")
     for name, missing in frame.attrs.get("left_out", {}).items():
         session.print(f"left out: {name} does not honour {', '.join(missing)}")
+
+
+def _known(text: Any) -> str | None:
+    """A text of the table, where pandas may have put NaN for none."""
+    return text if isinstance(text, str) else None

@@ -20,10 +20,11 @@ class Step(NamedTuple):
     """A part of a task on the chain, and what it waited for."""
 
     part: int
-    cause: str  # "start", "release", "transfer", "task", "node" or "idle"
+    cause: str  # "start", "release", "transfer", "task" or "node"
     what: str  # the transfer or task that it waited for
-    wait: float  # seconds between the previous step's finish and this start
-    queued: float  # of them, seconds in which the transfer waited for its links
+    wait: float  # seconds between the previous step's finish, or time 0, and this start
+    queued: float = 0.0  # of them, seconds in which the transfer waited for its links
+    idle: float = 0.0  # of them, seconds in which nothing that is known held it up
 
 
 def critical_chain(plan: Plan) -> list[Step]:
@@ -59,25 +60,29 @@ class _Walk:
     def cause(self, part: int) -> tuple[Step, int | None]:
         """The step of a part, and the part before it."""
         start, ready = float(self.parts.start[part]), float(self.plan.ready[part])
-        if start <= self.near:
-            return Step(part, "start", "", 0.0, 0.0), None
-        if start > ready + self.near:
-            before = self._held_by(part)
-            if before is None:
-                return Step(part, "idle", "", start - ready, 0.0), None
-            return self._after(part, "node", before), before
+        before = self._held_by(part) if start > ready + self.near else None
+        if before is not None and self.parts.finish[before] > ready:
+            step, ready = self._after(part, "node", before), float(self.parts.finish[before])
+        else:
+            step, before = self._ready(part, ready)
+        idle = start - ready
+        return step._replace(idle=idle if idle > self.near else 0.0), before
+
+    def _ready(self, part: int, ready: float) -> tuple[Step, int | None]:
+        """What a part waited for apart from its node."""
+        if ready <= self.near:
+            return Step(part, "start", "", float(self.parts.start[part])), None
         arrived = self._last_arrival(part)
         if arrived is not None and self.rows.finish[arrived] >= ready - self.near:
             return self._after_transfer(part, arrived)
         local = self._local_sender(part)
         if local is not None:
             return self._after(part, "task", local), local
-        return Step(part, "release", "", start, 0.0), None
+        return Step(part, "release", "", float(self.parts.start[part])), None
 
     def _after(self, part: int, cause: str, before: int) -> Step:
         name = self.tables.task_ids[int(self.parts.task[before])]
-        wait = float(self.parts.start[part] - self.parts.finish[before])
-        return Step(part, cause, name, wait, 0.0)
+        return Step(part, cause, name, float(self.parts.start[part] - self.parts.finish[before]))
 
     def _held_by(self, part: int) -> int | None:
         """The part on the same node that finished last by this one's start."""
@@ -102,7 +107,7 @@ class _Walk:
         sender = self.tables.item_src[rows.ref[row]]
         behind = np.flatnonzero((parts.task == sender) & (parts.node == rows.src[row]))
         if not len(behind):
-            return Step(part, "transfer", what, start - begun, 0.0), None
+            return Step(part, "transfer", what, start), None
         done = float(parts.finish[behind[0]])
         return Step(part, "transfer", what, start - done, max(0.0, begun - done)), int(behind[0])
 

@@ -31,7 +31,7 @@ def show_plan(session: Session, plan: Plan, *, rows: int = 20, transfers: bool =
     if plan.problem.tables.tasks and not len(plan.parts.task):
         session.print("the file holds no plan")
         return
-    session.print(*node_lines(plan, width), "", *metric_lines(plan.metrics), "")
+    session.print(*node_lines(plan, width), "", *metric_lines(plan.metrics, session.width), "")
     session.print(*_loads(plan, width, rows, session.ascii), "")
     session.print(
         *chart_lines(plan, width, rows=2 * rows, transfers=transfers, ascii=session.ascii), ""
@@ -133,8 +133,8 @@ def _chain_lines(plan: Plan, rows: int) -> list[str]:
     if not steps:
         return ["(nothing runs)"]
     lines = [_step_line(plan, step) for step in steps]
-    if len(lines) > rows:
-        half = rows // 2
+    if len(lines) > rows + 1:
+        half = max(1, rows // 2)
         lines = [*lines[:half], f"  ... {count(len(lines) - 2 * half, 'step')} ...", *lines[-half:]]
     running = sum(float(plan.parts.finish[s.part] - plan.parts.start[s.part]) for s in steps)
     waited = sum(step.wait for step in steps)
@@ -156,10 +156,11 @@ def _step_line(plan: Plan, step: Step) -> str:
         "start": "",
         "release": "; released then",
         "transfer": f"; waited {quantity(step.wait, 's')} for {step.what}{queue}",
-        "task": f"; right after {step.what}",
+        "task": f"; after {step.what}",
         "node": f"; when {step.what} left the node",
-        "idle": f"; {quantity(step.wait, 's')} later than it could",
     }[step.cause]
+    if step.idle:
+        why += f"; {quantity(step.idle, 's')} later than it could"
     return plain(f"  {place}: {times}{why}")
 
 
@@ -189,6 +190,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "what": step.what,
             "wait": step.wait,
             "queued": step.queued,
+            "idle": step.idle,
         }
         for step in critical_chain(plan)
     ]

@@ -102,6 +102,7 @@ def command(
 ) -> int:
     """Find the best plan for an instance, save it and show it.
 
+    With -o - the plan file, which records the answer too, is all that goes to standard output.
     Ctrl-C stops the search and keeps the best plan found so far; a second one quits at once.
 
     Exit status: 0 there is a plan, 1 there is none, 2 bad input or usage, 130 interrupted without
@@ -184,7 +185,9 @@ def _show(session: Session, result: Result, saved: str | None, gantt: bool | Non
     session.print(run_line(result))
     plan = result.plan
     if plan is not None:
-        session.print("", *metric_lines(plan.metrics), "", *node_lines(plan, session.width))
+        session.print(
+            "", *metric_lines(plan.metrics, session.width), "", *node_lines(plan, session.width)
+        )
         small = len(plan.parts.task) <= _SMALL and session.console().is_terminal
         if gantt or (gantt is None and small):
             from offload.cli.chart import chart_lines
