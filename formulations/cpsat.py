@@ -151,6 +151,8 @@ class _Watch(cp_model.CpSolverSolutionCallback):
         """Solve until a proof, a limit or a cancel."""
         request, parameters = self.request, self.solver.parameters
         parameters.num_workers = request.threads or _WORKERS
+        # Its own handler would abort the process when another thread is interrupted.
+        parameters.catch_sigint_signal = False
         parameters.random_seed = request.seed % 2**31
         parameters.relative_gap_limit = request.gap / 4
         if isfinite(request.seconds_left):
