@@ -163,7 +163,7 @@ class Goals:
         )
         loads = loads / np.maximum(tables.node_slots, 1)
         scale = self.model.bounds["period"] or float(loads.max(initial=0.0)) or 1.0
-        unit = scale * min(self.model.gap, 1e-4) / (100 * tables.tasks)
+        unit = scale * min(self.model.gap, 1e-4) / (10 * tables.tasks)
         ceiling = int(loads.sum(axis=0).max(initial=0.0) / unit) + tables.tasks + 1
         period = self.cp.new_int_var(0, ceiling, "period")
         for k in range(tables.nodes):

@@ -36,7 +36,7 @@ __all__ = ["solve"]
 HINTS = ("heft", "peft")  # quick plans: they make the horizon, and with it every big-M, small
 REBUILDS = 3  # models made anew where a far better plan leaves room for finer scales
 ROUNDS = 50  # combinations forbidden by rounding before the method gives up on the proof
-MOST_ROWS = 1_500_000  # a larger model needs more memory than it can be of use
+MOST = 400_000  # rows and columns of a model: a larger one takes minutes to build, to no avail
 
 
 class _Built(Protocol):
@@ -69,8 +69,8 @@ def solve(request: Request) -> Answer:
     kind = AssignmentModel if suffices(case) else SchedulingModel
     if (why := search.stopped()) or search.proved:
         return search.answer(why)
-    if (rows := kind.rows_of(case)) > MOST_ROWS:
-        reason = f"the model has about {rows} rows, and more than {MOST_ROWS} are not built"
+    if (size := kind.size_of(case)) > MOST:
+        reason = f"the model has about {size} rows and columns, and above {MOST} none is built"
         return search.answer("work", reason)
     search.hint()
     for _ in range(REBUILDS):
@@ -146,7 +146,8 @@ class _Search:
 
     def answer(self, stopped: str | None, reason: str | None = None) -> Answer:
         """What is known when the method ends."""
-        bound = self.bound if math.isfinite(self.bound) else None
+        least = min(self.bound, self.value)
+        bound = least if math.isfinite(least) else None
         return Answer(
             self.best, bound, stopped=stopped, reason=reason, versions=versions(self.solver)
         )

@@ -44,9 +44,12 @@ class AssignmentModel(Model):
         self.placement = Placement(case, self, case.usable)
 
     @staticmethod
-    def rows_of(case: Case) -> int:
-        """About how many rows it will have."""
-        return 3 * case.tables.edges * case.tables.nodes + case.tables.tasks
+    def size_of(case: Case) -> int:
+        """About how many rows and columns it will have."""
+        tables = case.tables
+        paired = bool(case.goal.metrics & {"energy", "cost", "traffic"})
+        cells = tables.edges * tables.nodes * (tables.nodes if paired else 1)
+        return cells + 2 * tables.edges * tables.nodes + tables.tasks * tables.nodes
 
     @property
     def infeasible(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import importlib
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -54,7 +55,7 @@ class Control:
     nodes
         Most branch-and-bound nodes: work that does not depend on the machine's speed.
     warm
-        Whether the variables' values are a solution, or a part of one, to start from.
+        Whether to start from the variables' values; those without a value follow from the rest.
     on_solution
         Called with an improved solution as the variables' values (CBC tells only the last one).
     on_bound
@@ -202,9 +203,9 @@ class ArrayHiGHS(HiGHS):
         self._stop = threading.Event()
         self._reason: str | None = None
         self._error: BaseException | None = None
-        self._solution: FloatArray | None = None
+        self._solutions: deque[FloatArray] = deque(maxlen=1)  # from the solver's thread
         self._bound = self._told = -np.inf
-        self._left = False
+        self._ended = True
 
     @staticmethod
     def _highs(lp: pulp.LpProblem) -> Any:
@@ -223,12 +224,25 @@ class ArrayHiGHS(HiGHS):
             table.integral,
         )  # fmt: skip
         if self.control.warm:
-            known = [c for c, v in enumerate(self._variables) if v.varValue is not None]
-            values = np.array([self._variables[c].varValue for c in known], float)
-            highs.setSolution(len(known), np.array(known, np.int32), values)
+            self._pass_start(highs)
+
+    def _pass_start(self, highs: Any) -> None:
+        """Start from the variables' values (PuLP's own way drops them), if they fix all integers.
+
+        A start that leaves integers open is completed by a search, which HiGHS reports like its
+        main one: its bound is none of the problem's.
+        """
+        known = {c: v.varValue for c, v in enumerate(self._variables) if v.varValue is not None}
+        if all(c in known for c, v in enumerate(self._variables) if v.cat == pulp.LpInteger):
+            index = np.array(list(known), np.int32)
+            highs.setSolution(len(known), index, np.array(list(known.values()), float))
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run until the solver ends, and tell its news from this thread meanwhile."""
+        self._reason = self.control.stopped()
+        if self._reason:
+            self._ended = False
+            return
         highs = self._highs(lp)
         highs.setCallback(self._hear, None)
         kinds = highspy.cb.HighsCallbackType
@@ -237,21 +251,23 @@ class ArrayHiGHS(HiGHS):
         runner = threading.Thread(target=self._run, args=(highs,), daemon=True)
         runner.start()
         try:
-            while runner.is_alive() and not self._stop.is_set():
-                runner.join(POLL)
-                self._reason = self.control.stopped()
-                if self._reason:
-                    self._stop.set()
-                self._tell()
+            self._watch(runner)
         finally:
             self._stop.set()
             runner.join(GRACE)
-            self._left = runner.is_alive()
-            if self._left:  # in the middle of a linear program: it stops at its next node
+            self._ended = not runner.is_alive()
+            if not self._ended:  # in the middle of a linear program: it stops at its next node
                 atexit.register(runner.join)
         if self._error is not None:
             raise self._error
         self._tell()
+
+    def _watch(self, runner: threading.Thread) -> None:
+        """Until the solver ends or has to stop: pass its news on, ask whether to stop."""
+        while runner.is_alive() and not self._reason:
+            runner.join(POLL)
+            self._tell()
+            self._reason = self.control.stopped()
 
     def _run(self, highs: Any) -> None:
         try:
@@ -262,7 +278,7 @@ class ArrayHiGHS(HiGHS):
     def _hear(self, kind: int, message: str, out: Any, into: Any, data: Any) -> None:
         """Callback in the solver's thread: note the news, say whether to stop."""
         if kind == int(highspy.cb.HighsCallbackType.kCallbackMipImprovingSolution):
-            self._solution = np.array(out.mip_solution, float)
+            self._solutions.append(np.array(out.mip_solution, float))
         else:
             self._bound = max(self._bound, out.mip_dual_bound)
             if self._stop.is_set():
@@ -270,9 +286,8 @@ class ArrayHiGHS(HiGHS):
 
     def _tell(self) -> None:
         """Pass the solver's news on, in the caller's thread."""
-        solution, self._solution = self._solution, None
-        if solution is not None:
-            self._assign(solution)
+        while self._solutions:
+            self._assign(self._solutions.popleft())
             self.outcome.found = True
             self.control.on_solution()
         if self._bound > self._told:
@@ -285,10 +300,10 @@ class ArrayHiGHS(HiGHS):
 
     def findSolutionValues(self, lp: pulp.LpProblem) -> tuple[int, int]:  # noqa: N802
         """Read status, values and bound from HiGHS itself."""
-        if self._left:
-            self.outcome.stopped = self._reason
-        else:
+        if self._ended:
             self._read(self._highs(lp))
+        else:
+            self.outcome.stopped = self._reason
         bound = self.outcome.bound
         if self.outcome.proof != "infeasible" and np.isfinite(self._bound):
             self._bound = self._bound if bound is None else max(self._bound, bound)
@@ -322,7 +337,7 @@ class ArrayHiGHS(HiGHS):
             if not integral and out.proof is None:
                 return  # an unfinished linear program has no bound
             bound = info.mip_dual_bound if integral else info.objective_function_value
-            out.bound = float(bound) if np.isfinite(bound) else None
+            out.bound = float(bound) if info.valid and np.isfinite(bound) else None
 
 
 def pulp_status(out: Outcome) -> tuple[int, int]:

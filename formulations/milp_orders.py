@@ -104,6 +104,8 @@ class Orders:
         self.related = related | related.T
         self.busy = self.windows.usable & (self.windows.length > 0)
         self.crowded = [k for k in range(case.tables.nodes) if self._is_crowded(k)]
+        self._slots: list[int] = case.tables.task_slots.tolist()
+        self._room: list[int] = case.tables.node_slots.tolist()
         self.before: dict[tuple[int, int], pulp.LpVariable] = {}
         self.listed: dict[tuple[int, int], pulp.LpVariable] = {}
         self.sharing: dict[tuple[int, int], list[int]] = {}  # K2_ij
@@ -159,10 +161,12 @@ class Orders:
             self.list_pair(i, j)
 
     def _conflict(self, i: int, j: int, k: int) -> bool:
-        case, slots = self.case, self.case.tables.task_slots
+        """Whether two tasks alone exceed a node's slots or memory."""
+        if self._slots[i] + self._slots[j] > self._room[k]:
+            return True
+        case = self.case
         held = case.memory[[i, j], k].sum() + case.resident[[i, j], k].sum()
-        room = case.tables.node_slots[k]
-        return bool(slots[i] + slots[j] > room or held > case.capacity[k])
+        return bool(held > case.capacity[k])
 
     def goes_before(self, i: int, j: int) -> pulp.LpVariable:
         """Make b_ij and the row `before`."""

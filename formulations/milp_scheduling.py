@@ -68,13 +68,14 @@ class SchedulingModel(Model):
         self.orders = Orders(case, self.starts, self.related)
 
     @staticmethod
-    def rows_of(case: Case) -> int:
-        """About how many rows it will have."""
-        related = precedence(case)
-        free = case.tables.tasks * (case.tables.tasks - 1) // 2 - int(related.sum())
-        crowded = int((case.tables.node_slots > 1).sum())
-        cycles = case.tables.tasks**3 // 6 if crowded else 0
-        return free * (3 + case.tables.nodes + 2 * crowded) + cycles
+    def size_of(case: Case) -> int:
+        """About how many rows and columns it will have."""
+        tables = case.tables
+        free = tables.tasks * (tables.tasks - 1) // 2 - int(precedence(case).sum())
+        crowded = int((tables.node_slots > 1).sum())
+        cycles = tables.tasks**3 // 6 if crowded else 0
+        delays = tables.edges * tables.nodes * (tables.nodes + 2)
+        return free * (5 + tables.nodes + 2 * crowded) + cycles + delays
 
     @property
     def infeasible(self) -> bool:

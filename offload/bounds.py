@@ -88,12 +88,10 @@ def metric_bounds(problem: Problem) -> dict[str, float]:
         return dict.fromkeys(METRICS, 0.0)
     times = fastest(tables)
     # Divisible tasks use the slots of several nodes: their work is only bounded node by node.
-    whole = np.where(tables.divisible, 0.0, 1.0)
+    least = np.where(tables.divisible[:, None] & np.isfinite(times), 0.0, times)
     first = heads(tables, times)
-    finish = (first + times * whole[:, None] + np.where(np.isfinite(times), 0, np.inf)).min(axis=1)
-    path = (
-        first + times * whole[:, None] + np.where(np.isfinite(times), tails(tables, times), np.inf)
-    )
+    finish = (first + least).min(axis=1)
+    path = first + least + np.where(np.isfinite(times), tails(tables, times), np.inf)
     capacity = tables.node_slots.sum()
     slot_seconds = (times * tables.task_slots[:, None]).min(axis=1).sum()
     latency = max(float(path.min(axis=1).max()), float(slot_seconds / max(capacity, 1)))

@@ -269,7 +269,9 @@ class _Machines:
         self.room: FloatArray | None = None
         if self._memory_matters():
             capacity = tables.memory_capacity * (1 + TOLERANCE)
-            self.room = capacity - resident_load(tables, batch.nodes)
+            load = resident_load(tables, batch.nodes)  # infinite where a size is unknown
+            self.room = np.full(load.shape, np.inf)
+            np.subtract(capacity, load, out=self.room, where=np.isfinite(capacity))
             self.used = np.zeros_like(self.free)
 
     def _memory_matters(self) -> bool:

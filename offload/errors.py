@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +32,53 @@ class Issue:
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.message}, got {shorten(self.found)}"
-        return f"{text}; {self.fix}" if self.fix else text
+        return one_line(f"{text}; {self.fix}" if self.fix else text)
+
+
+class _Nothing:
+    """Stands for a value that is not there, as opposed to null."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = _Nothing()
+
+
+class _Short(reprlib.Repr):
+    """``repr`` that looks at the first few members only, however large or deep the value."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxstring = 3 * width
+        self.maxother = width
+
+    def repr1(self, value: Any, level: int) -> str:
+        # The base class goes by the name of the type, and would write subclasses out in full.
+        if isinstance(value, dict):
+            return self.repr_dict(value, level)
+        return super().repr1(value, level)
+
+    def repr_int(self, value: int, level: int) -> str:
+        # Python refuses to write out integers of thousands of digits.
+        return repr(value) if abs(value) < 10**40 else f"an integer of {value.bit_length()} bits"
 
 
 def shorten(value: Any, width: int = 60) -> str:
-    """``repr`` of a value, cut to a width that fits on an error's line."""
-    text = repr(value)
-    return text if len(text) <= width else text[: width - 3] + "..."
+    """``repr`` of a value, cut to a width that fits on an error's line; texts may be longer."""
+    text = _Short(width).repr(value)
+    most = 3 * width if isinstance(value, str) else width
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def one_line(text: str, most: int = 600) -> str:
+    """Text with line ends and other unprintable characters escaped, its middle cut if very long."""
+    if len(text) > most:
+        text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class _InputError(OffloadError):
@@ -50,7 +91,7 @@ class _InputError(OffloadError):
 
     def lines(self, most: int | None = 50) -> list[str]:
         """One line an issue, each with the file in front where the input came from a file."""
-        front = f"{self.source}: " if self.source else ""
+        front = f"{one_line(self.source)}: " if self.source else ""
         shown = self.issues if most is None else self.issues[:most]
         rows = [f"{front}{issue}" for issue in shown]
         if len(shown) < len(self.issues):

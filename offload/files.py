@@ -9,16 +9,17 @@ import io
 import json
 import os
 import secrets
+import stat
 import sys
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
-from offload.errors import InstanceError, Issue, OffloadError
+from offload.errors import NOTHING, InstanceError, Issue, OffloadError, one_line
 from offload.problem import FORMAT, Problem, _decoded
-from offload.typechecks import duplicates_keys, parse, type_issues
+from offload.typechecks import Malformed, duplicates_keys, parse, type_issues
 
 __all__ = [
     "canonical",
@@ -67,7 +68,7 @@ def _decode(raw: bytes) -> Problem:
         )
         del plain
         problem = None if suspicious else msgspec.json.decode(raw, type=Problem)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         problem = None
     finally:
         _decoded.reset(token)
@@ -77,26 +78,18 @@ def _decode(raw: bytes) -> Problem:
 def _decode_slowly(raw: bytes) -> Problem:
     """Find every mismatch of a file that the fast decoder refused or suspects."""
     try:
-        parsed = parse(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        fix = "save the file as UTF-8"
-        raise InstanceError([Issue("$", f"not UTF-8 at byte {error.start}", None, fix)]) from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        near = error.doc[error.pos : error.pos + 20]
-        raise InstanceError(
-            [Issue(where, f"not JSON: {error.msg}", near, "mend the syntax")]
-        ) from None
-    except RecursionError:
-        raise InstanceError([Issue("$", "nested too deeply", None, "flatten it")]) from None
+        parsed = parse(raw)
+    except Malformed as error:
+        raise InstanceError([error.issue]) from None
     issues = type_issues(parsed, Problem)
     token = _decoded.set(True)
     try:
         problem = msgspec.convert(parsed, Problem)
     except InstanceError as error:
-        issues.extend(error.issues)
-    except msgspec.ValidationError as error:
-        issues = issues or [Issue("$", str(error), None)]
+        known = {issue.path for issue in issues}
+        issues += [issue for issue in error.issues if issue.path not in known]
+    except (msgspec.ValidationError, ValueError, OverflowError) as error:
+        issues = issues or [Issue("$", str(error), NOTHING)]
     finally:
         _decoded.reset(token)
     if issues:
@@ -144,6 +137,8 @@ def digest(problem: Problem) -> str:
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the instance file."""
     made = msgspec.json.schema(Problem)
+    for part in made["$defs"].values():
+        part["description"] = part["description"].partition("\n\n")[0]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "offload-instance/1",
@@ -192,36 +187,76 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise OffloadError(f"{path}: is a folder; name a file in it") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise OffloadError(f"{path}: not a whole gzip file ({error}); copy it again") from None
-    except OSError as error:
-        raise OffloadError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:
+        raise OffloadError(f"{one_line(str(path))}: cannot be read ({_why(error)})") from None
     return raw
 
 
+def _why(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: a temporary name beside it, flushed, then renamed.
+    """Write a file whole or not at all: a temporary file beside it, flushed, then renamed.
 
     ``-`` is standard output. A name that ends in ``.gz`` is compressed, the same bytes each time.
+
+    Raises
+    ------
+    OffloadError
+        If the file cannot be written; what was there before is untouched.
     """
     if os.fspath(path) == "-":
-        sys.stdout.write(data.decode())
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
         return
-    target = Path(path)
-    if target.suffix == ".gz":
-        data = gzip.compress(data, compresslevel=6, mtime=0)
     try:
+        target = Path(path)
+        if target.suffix == ".gz":
+            data = gzip.compress(data, compresslevel=6, mtime=0)
         # A pipe or a device is written as it is: renaming over it would replace it by a file.
         if target.exists() and not target.is_file():
             target.write_bytes(data)
-            return
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
+        else:
+            _replace(target.resolve(), data)  # a symbolic link stays one
+    except (OSError, ValueError) as error:
+        raise OffloadError(f"{one_line(str(path))}: cannot be written ({_why(error)})") from None
+
+
+def _replace(target: Path, data: bytes) -> None:
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        if not _write_nameless(temporary, data):
             with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OffloadError(f"{path}: cannot be written ({error.strerror or error})") from None
+                _write_through(stream, data)
+        if target.exists():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _write_nameless(path: Path, data: bytes) -> bool:
+    """Write a file that gets its name once it is whole, so that a killed process leaves none.
+
+    False where the system has no such files.
+    """
+    try:
+        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except (AttributeError, OSError):
+        return False
+    with os.fdopen(descriptor, "wb") as stream:
+        _write_through(stream, data)
+        try:
+            # The folder is ignored, but only with one does the call follow the link to the file.
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+        except OSError:
+            return False
+    return True
+
+
+def _write_through(stream: IO[bytes], data: bytes) -> None:
+    stream.write(data)
+    stream.flush()
+    os.fsync(stream.fileno())

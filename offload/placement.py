@@ -22,9 +22,11 @@ def resident_load(tables: Tables, nodes: IntArray) -> FloatArray:
 
 def resident_excess(tables: Tables, nodes: IntArray) -> FloatArray:
     """Resident bytes above the memory of their nodes, summed; float64[B]."""
-    load = resident_load(tables, nodes)
-    over = load - tables.memory_capacity
-    result: FloatArray = np.where(over > TOLERANCE * tables.memory_capacity, over, 0.0).sum(axis=1)
+    load, capacity = resident_load(tables, nodes), tables.memory_capacity
+    # Where a size is unknown the load is infinite, and so may be the capacity.
+    full = load > capacity * (1 + TOLERANCE)
+    over: FloatArray = np.subtract(load, capacity, out=np.zeros(load.shape), where=full)
+    result: FloatArray = over.sum(axis=1)
     return result
 
 

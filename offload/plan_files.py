@@ -16,7 +16,7 @@ from offload.plan import Plan, Result
 from offload.problem import METRICS, Problem
 from offload.tables import Lists
 from offload.transfers import EDGE, KINDS, READ, Copies, Parts, Transfers, transfer_sizes
-from offload.typechecks import close, duplicates_keys, parse, type_issues
+from offload.typechecks import Malformed, close, duplicates_keys, parse, type_issues
 
 __all__ = ["FORMAT", "load_plan", "loads_plan", "plan_text", "result_text", "save_plan"]
 
@@ -98,16 +98,12 @@ def _decode(raw: bytes) -> PlanFile:
         plain = msgspec.json.decode(raw)
         if isinstance(plain, dict) and "format" in plain and not duplicates_keys(raw, plain):
             return msgspec.json.decode(raw, type=PlanFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         pass  # the slow way finds all that is wrong, or that only NaN is
     try:
-        parsed = parse(raw.decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        near = error.doc[error.pos : error.pos + 20]
-        raise PlanError([Issue(where, f"not JSON: {error.msg}", near, "mend the syntax")]) from None
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise PlanError([Issue("$", f"cannot be read as JSON: {error}", None)]) from None
+        parsed = parse(raw)
+    except Malformed as error:
+        raise PlanError([error.issue]) from None
     issues = type_issues(parsed, PlanFile, finite=False)
     if issues:
         raise PlanError(issues)
@@ -208,7 +204,7 @@ class _Reader:
         if row.kind == "move":
             return src
         found = self.item.get((src, readers[0] if row.item is None else row.item))
-        if found is None and not self.issues:
+        if found is None and row.src in self.task and row.dst[0] in self.task:
             what = f"{row.src} -> {row.dst[0]}, item {row.item!r}"
             fix = "name an edge's ends and item as in the instance"
             self.issues.append(Issue(path, "names no edge of the instance", what, fix))

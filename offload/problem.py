@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 if TYPE_CHECKING:
     from offload.tables import Tables
+    from offload.validation import Resolved
 
 __all__ = [
     "METRICS", "Codec", "Data", "Edge", "Graph", "Group", "Link", "Mode", "Network", "Node",
@@ -32,8 +33,11 @@ Positive = Annotated[float, Meta(gt=0)]
 AmountBySelector = dict[str, Amount]
 MOST = 2**53  # integers above this lose digits in float64
 
+# The records hold texts and numbers alone, so no cycle can run through them: gc=False spares the
+# garbage collector a walk over hundreds of thousands of them.
 
-class Mode(Struct, frozen=True, forbid_unknown_fields=True):
+
+class Mode(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A further operating point of a node (DVFS); the node's own speed and power are "default"."""
 
     id: Annotated[Id, Meta(description="name of the mode, unique within its node")]
@@ -41,7 +45,7 @@ class Mode(Struct, frozen=True, forbid_unknown_fields=True):
     busy_power: Annotated[Amount, Meta(description="watts per occupied slot")]
 
 
-class Node(Struct, frozen=True, forbid_unknown_fields=True):
+class Node(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A place where tasks run: a device, an edge server, a cloud machine, or a relay (0 slots)."""
 
     id: Annotated[Id, Meta(description="unique name of the node")]
@@ -65,7 +69,7 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True):
     modes: Annotated[tuple[Mode, ...], Meta(description="further operating points")] = ()
 
 
-class Link(Struct, frozen=True, forbid_unknown_fields=True):
+class Link(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A direct connection between two nodes."""
 
     src: Annotated[Id, Meta(description="node at one end")]
@@ -87,7 +91,7 @@ class Link(Struct, frozen=True, forbid_unknown_fields=True):
     tags: Annotated[tuple[str, ...], Meta(description="labels for require")] = ()
 
 
-class Network(Struct, frozen=True, forbid_unknown_fields=True):
+class Network(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Nodes and links."""
 
     nodes: tuple[Node, ...] = ()
@@ -97,7 +101,7 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1e6
 
 
-class Task(Struct, frozen=True, forbid_unknown_fields=True):
+class Task(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A piece of work that runs on one node without interruption."""
 
     id: Annotated[Id, Meta(description="unique name of the task")]
@@ -124,7 +128,7 @@ class Task(Struct, frozen=True, forbid_unknown_fields=True):
     divisible: Annotated[bool, Meta(description="may be spread over nodes in fractions")] = False
 
 
-class Edge(Struct, frozen=True, forbid_unknown_fields=True):
+class Edge(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """`dst` starts after `src` has finished and its bytes have arrived."""
 
     src: Annotated[Id, Meta(description="task that sends")]
@@ -137,7 +141,7 @@ class Edge(Struct, frozen=True, forbid_unknown_fields=True):
     require: Annotated[tuple[str, ...], Meta(description="tags that its route must carry")] = ()
 
 
-class Group(Struct, frozen=True, forbid_unknown_fields=True):
+class Group(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A rule over the places of several tasks."""
 
     rule: Annotated[
@@ -147,7 +151,7 @@ class Group(Struct, frozen=True, forbid_unknown_fields=True):
     tasks: Annotated[tuple[str, ...], Meta(description="the tasks that it names")]
 
 
-class Graph(Struct, frozen=True, forbid_unknown_fields=True):
+class Graph(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Tasks, the edges between them, and rules over their places."""
 
     tasks: tuple[Task, ...] = ()
@@ -155,7 +159,7 @@ class Graph(Struct, frozen=True, forbid_unknown_fields=True):
     groups: tuple[Group, ...] = ()
 
 
-class Data(Struct, frozen=True, forbid_unknown_fields=True):
+class Data(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Bytes that exist before the plan starts, at one or more homes."""
 
     id: Annotated[Id, Meta(description="unique name of the data")]
@@ -169,7 +173,7 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     require: Annotated[tuple[str, ...], Meta(description="tags that its routes must carry")] = ()
 
 
-class Codec(Struct, frozen=True, forbid_unknown_fields=True):
+class Codec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A way to compress a transfer."""
 
     id: Annotated[Id, Meta(description="unique name of the codec")]
@@ -208,11 +212,12 @@ class Problem(
     --------
     >>> import offload
     >>> problem = offload.Problem(
-    ...     network=offload.Network([offload.Node("cam", speed=1e9), offload.Node("edge", speed=8e9)],
-    ...                             [offload.Link("cam", "edge", bandwidth=1e7, latency=0.002)]),
-    ...     graph=offload.Graph([offload.Task("grab", work=1e8, allow=["cam"]),
-    ...                          offload.Task("detect", work=4e9)],
-    ...                         [offload.Edge("grab", "detect", bytes=1e6)]))
+    ...     network=offload.Network(
+    ...         [offload.Node("cam", speed=1e9), offload.Node("edge", speed=8e9)],
+    ...         [offload.Link("cam", "edge", bandwidth=1e7, latency=0.002)]),
+    ...     graph=offload.Graph(
+    ...         [offload.Task("grab", work=1e8, allow=["cam"]), offload.Task("detect", work=4e9)],
+    ...         [offload.Edge("grab", "detect", bytes=1e6)]))
     >>> offload.solve(problem, method="cpsat").objective
     0.702
     """
@@ -225,9 +230,19 @@ class Problem(
     data: tuple[Data, ...] = ()
     codecs: tuple[Codec, ...] = ()
     minimize: Annotated[
-        dict[str, Amount], Meta(description="weight by metric, at least one above 0")
+        dict[str, Amount],
+        Meta(
+            description="weight by metric, at least one above 0",
+            extra_json_schema={"propertyNames": {"enum": METRICS}, "default": {"latency": 1}},
+        ),
     ] = msgspec.field(default_factory=lambda: {"latency": 1.0})
-    limits: Annotated[dict[str, Amount], Meta(description="upper bound by metric")] = {}
+    limits: Annotated[
+        dict[str, Amount],
+        Meta(
+            description="upper bound by metric",
+            extra_json_schema={"propertyNames": {"enum": METRICS}},
+        ),
+    ] = {}
 
     def __post_init__(self) -> None:
         from offload.validation import check_types, validate
@@ -235,7 +250,14 @@ class Problem(
         if not _decoded.get():
             for field, value in check_types(self).items():
                 msgspec.structs.force_setattr(self, field, value)
-        validate(self)
+        self.__dict__["resolved"] = validate(self)
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        """Positions of the edges' ends, and the tasks in topological order."""
+        from offload.validation import validate
+
+        return validate(self)
 
     def replace(self, **changes: Any) -> Problem:
         """A copy with some fields changed, validated anew."""
@@ -256,7 +278,7 @@ class Problem(
         return digest(self)
 
     def save(self, path: Any) -> None:
-        """Write the instance to a file (gzip where the name ends in .gz); see :func:`offload.save`."""
+        """Write the instance to a file, gzip where the name ends in .gz; :func:`offload.save`."""
         from offload.files import save
 
         save(self, path)

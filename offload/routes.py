@@ -44,8 +44,9 @@ class Routes:
         self.network = network
         self.count = len(network.nodes)
         self._collect_arcs()
-        self._find_routes()
-        self._accumulate()
+        with np.errstate(over="ignore"):  # a route longer than any float is an infinite one
+            self._find_routes()
+            self._accumulate()
 
     def _collect_arcs(self) -> None:
         position = {node.id: k for k, node in enumerate(self.network.nodes)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,14 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 from offload.problem import Problem, Task
 from offload.routes import Routes
 from offload.selectors import Selectors
-from offload.validation import topological_order
 
 __all__ = ["TOLERANCE", "Lists", "Tables", "TransferParts"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 BoolArray = NDArray[np.bool_]
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Hashable)
 
 TOLERANCE = 1e-9  # relative; the one tolerance of SPEC section 6
 _EQUAL = 1e-12  # relative difference up to which two sources of a fetch count as equally near
@@ -81,9 +80,9 @@ class TransferParts(NamedTuple):
         return self.encode + self.serialise + self.latency + self.decode
 
 
-def _distinct(values: Sequence[Hashable]) -> tuple[IntArray, list[Hashable]]:
+def _distinct(values: Sequence[Item]) -> tuple[IntArray, list[Item]]:
     """Class of each value, and the distinct values in order of first appearance."""
-    known: dict[Hashable, int] = {}
+    known: dict[Item, int] = {}
     index = np.array([known.setdefault(value, len(known)) for value in values], np.int32)
     return index, list(known)
 
@@ -96,8 +95,9 @@ class Tables:
         self.selectors = Selectors(problem.network.nodes)
         self.routes = Routes(problem.network)
         self._rules: dict[frozenset[str], int] = {frozenset(): 0}
-        self._load_nodes()
-        self._load_tasks()
+        with np.errstate(over="ignore"):  # an execution longer than any float never ends
+            self._load_nodes()
+            self._load_tasks()
         self._load_edges()
         self._load_data()
         self._rule_permits: dict[int, BoolArray] = {}
@@ -148,8 +148,8 @@ class Tables:
         self.at = np.array(at, np.int32)
         allow_class, allows = _distinct([task.allow for task in tasks])
         self.allow_class = allow_class
-        masks = [self.selectors.mask(allow) for allow in allows]  # type: ignore[arg-type]
-        self.allow_mask = np.array(masks, bool).reshape(-1, self.nodes)
+        masks = [self.selectors.mask(allow) for allow in allows]
+        self.allow_mask = np.array(masks, bool).reshape(len(masks), self.nodes)
         self._load_columns()
         self._load_times()
         self.memory = self._by_class(lambda task: task.memory)
@@ -183,28 +183,28 @@ class Tables:
 
     def _load_times(self) -> None:
         tasks = self.problem.graph.tasks
-        work = np.array([np.inf if task.work is None else task.work for task in tasks], float)
-        self.work = work
+        self.work = np.array([np.inf if t.work is None else t.work for t in tasks], float)
         self.time = np.empty((self.tasks, self.columns))
+        # Each column's node and mode, and how many times longer a given time is in that mode.
+        node = np.repeat(self.class_node, self.mode_count[self.class_node])
+        mode = np.concatenate([np.arange(n) for n in self.mode_count[self.class_node]] or [node])
+        speed = self.mode_speed[node, mode]
+        factor = np.where(mode == 0, 1.0, self.speed[node] / speed)
         maps, keys = _distinct([tuple(task.time) for task in tasks])
         members = Lists.group(maps, len(keys))
         for g, names in enumerate(keys):
             rows = members.of(g)
-            given = np.array([list(tasks[i].time.values()) for i in rows], float)
-            winner = self.selectors.winners(names)  # type: ignore[arg-type]
-            for k in self.class_node:
-                for m in range(self.mode_count[k]):
-                    if winner[k] < 0:
-                        value = work[rows] / self.mode_speed[k, m]
-                    else:
-                        value = given[:, winner[k]]
-                        if m:
-                            value = value * (self.speed[k] / self.mode_speed[k, m])
-                    self.time[rows, self.column[k, m]] = value
+            winner = self.selectors.winners(names)[node]
+            by_work = np.flatnonzero(winner < 0)
+            self.time[np.ix_(rows, by_work)] = self.work[rows, None] / speed[by_work]
+            given = np.flatnonzero(winner >= 0)
+            if len(given):
+                seconds = np.array([list(tasks[i].time.values()) for i in rows], float)
+                self.time[np.ix_(rows, given)] = seconds[:, winner[given]] * factor[given]
 
     def _by_class(self, field: Callable[[Task], float | dict[str, float]]) -> FloatArray:
         """float64[T, 1] where all tasks give a number, else [T, classes]; no match is infinite."""
-        values = [field(task) for task in self.problem.graph.tasks]
+        values: Any = [field(task) for task in self.problem.graph.tasks]
         keys = [tuple(value) if isinstance(value, dict) else None for value in values]
         if all(key is None for key in keys):
             return np.array(values, float).reshape(-1, 1)
@@ -216,33 +216,35 @@ class Tables:
             if names is None:
                 table[rows] = np.array([values[i] for i in rows], float)[:, None]
                 continue
-            given = np.array([[*values[i].values(), np.inf] for i in rows])  # type: ignore[union-attr]
-            table[rows] = given[:, self.selectors.winners(names)[self.class_node]]  # type: ignore[arg-type]
+            given = np.array([[*values[i].values(), np.inf] for i in rows])
+            table[rows] = given[:, self.selectors.winners(names)[self.class_node]]
         return table
 
     def _load_edges(self) -> None:
         edges = self.problem.graph.edges
-        task = {name: i for i, name in enumerate(self.task_ids)}
         self.edges = len(edges)
-        self.edge_src = np.array([task[edge.src] for edge in edges], np.int32)
-        self.edge_dst = np.array([task[edge.dst] for edge in edges], np.int32)
-        keys = [(edge.src, e if edge.item is None else edge.item) for e, edge in enumerate(edges)]
-        self.edge_item, distinct = _distinct(keys)
-        self.items = len(distinct)
+        self.edge_src, self.edge_dst, self.topological = self.problem.resolved
+        lead = np.arange(self.edges)  # the first edge of each edge's item
+        first_of: dict[tuple[str, str], int] = {}
+        for e, edge in enumerate(edges):
+            if edge.item is not None:
+                lead[e] = first_of.setdefault((edge.src, edge.item), e)
+        first, item = np.unique(lead, return_inverse=True)
+        self.edge_item = item.astype(np.int32)
+        self.items = len(first)
         self.item_edges = Lists.group(self.edge_item, self.items)
-        first = self.item_edges.values[self.item_edges.start[:-1]]
         self.item_src = self.edge_src[first]
-        self.item_name = [edges[e].item for e in first]
-        self.item_bytes = np.array([edges[e].bytes for e in first], float)
-        self.item_rule = np.array([self._rule(edges[e].require) for e in first], np.int32)
+        leads = edges if self.items == self.edges else [edges[e] for e in first]
+        self.item_name = [edge.item for edge in leads]
+        self.item_bytes = np.array([edge.bytes for edge in leads], float)
+        rules = [self._rule(edge.require) if edge.require else 0 for edge in leads]
+        self.item_rule = np.array(rules, np.int32)
         codec = {name: c for c, name in enumerate(self.codec_ids)}
         self.item_codecs = Lists.of_lists(
-            [sorted(codec[c] for c in edges[e].codecs) for e in first]
+            [sorted(codec[c] for c in edge.codecs) if edge.codecs else () for edge in leads]
         )
         self.incoming = Lists.group(self.edge_dst, self.tasks)  # edges into each task, file order
         self.outgoing = Lists.group(self.edge_src, self.tasks)
-        pairs = list(zip(self.edge_src.tolist(), self.edge_dst.tolist(), strict=True))
-        self.topological = np.array(topological_order(self.tasks, pairs)[0], np.int32)
 
     def _load_data(self) -> None:
         data = self.problem.data
@@ -256,7 +258,7 @@ class Tables:
         for d, item in enumerate(data):
             self.home[d, [node[name] for name in item.home]] = True
         allowed = [self.selectors.mask(item.allow) for item in data]
-        self.copy_allowed = np.array(allowed, bool).reshape(-1, self.nodes)
+        self.copy_allowed = np.array(allowed, bool).reshape(len(allowed), self.nodes)
         tasks = self.problem.graph.tasks
         self.reads = Lists.of_lists([[number[name] for name in task.reads] for task in tasks])
 
@@ -316,6 +318,7 @@ class Tables:
         return self._size(self.resident, task, node)
 
     def _size(self, table: FloatArray, task: ArrayLike, node: ArrayLike) -> FloatArray:
+        task, node = np.asarray(task), np.asarray(node)
         column = self.node_class[node] if table.shape[1] > 1 else np.zeros_like(node)
         result: FloatArray = table[task, column]
         return result
@@ -386,6 +389,8 @@ class Tables:
         The least sum of the four parts; equal within 1e-12 relative, the node listed first
         (SPEC section 2, Reads). A node that holds the data is its own source.
         """
+        if not len(data):
+            return np.zeros(0, np.int32)
         source = np.arange(self.nodes)
         delay = self.transfer(
             self.data_bytes[data][:, None], source[None, :], dst[:, None],

@@ -196,7 +196,8 @@ def _read_rows(tables: Tables, nodes: IntArray, holders: BoolArray | None) -> Re
     having = held[plan[first], what[first]]
     src = tables.fetch(what[first], to[first], having)
     # Where no holder is within reach, the first stands for all: its fetch never arrives.
-    src = np.where(src < 0, having.argmax(axis=1), src)
+    if (src < 0).any():
+        src = np.where(src < 0, having.argmax(axis=1), src)
     rows = _untimed(
         plan[first], READ, what[first], src, to[first], None, tables.data_bytes[what[first]]
     )

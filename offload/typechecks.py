@@ -9,15 +9,26 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from offload.errors import Issue
+from offload.errors import NOTHING, Issue
 
-__all__ = ["close", "duplicates_keys", "parse", "type_issues"]
+__all__ = ["Malformed", "close", "duplicates_keys", "member", "parse", "type_issues"]
+
+_COMPARED = 100_000  # characters of names compared with a word, at most: it is slow
+
+
+class Malformed(ValueError):
+    """A text that is no JSON at all; ``issue`` says where it breaks off."""
+
+    def __init__(self, issue: Issue) -> None:
+        super().__init__(str(issue))
+        self.issue = issue
 
 
 class _Pairs(dict[str, Any]):
@@ -39,9 +50,34 @@ def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
     return made
 
 
-def parse(text: str) -> Any:
-    """JSON text as Python objects that keep their duplicate keys, NaN and infinities."""
-    return json.loads(text, object_pairs_hook=_pairs)
+def _integer(digits: str) -> float:
+    # Python refuses to read integers of thousands of digits; as floats they are infinite.
+    return int(digits) if len(digits) < 400 else float(digits)
+
+
+def parse(raw: bytes) -> Any:
+    """JSON as Python objects that keep their duplicate keys, NaN and infinities.
+
+    Raises
+    ------
+    Malformed
+        With line and column where the text is no JSON.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_pairs, parse_int=_integer)
+    except UnicodeDecodeError as error:
+        near = error.object[error.start : error.start + 8]
+        message = f"not UTF-8 at byte {error.start}"
+        raise Malformed(Issue("$", message, near, "save the file as UTF-8")) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        found = error.doc[error.pos : error.pos + 20] or NOTHING
+        issue = Issue(where, f"not JSON: {error.msg}", found, "mend the syntax")
+        raise Malformed(issue) from None
+    except RecursionError:
+        depth = f"{raw.count(b'[')} '[' and {raw.count(b'{')} '{{'"
+        raise Malformed(Issue("$", "nested too deeply", depth, "flatten it")) from None
 
 
 def duplicates_keys(raw: bytes, parsed: Any) -> bool:
@@ -58,13 +94,22 @@ def duplicates_keys(raw: bytes, parsed: Any) -> bool:
 def close(word: str, options: Iterable[str], otherwise: str = "") -> str:
     """A fix that suggests the nearest of some names, or lists a few."""
     names = list(options)
-    near = difflib.get_close_matches(word, names, n=1) if len(names) <= 20_000 else []
+    near = []
+    if len(names) * len(word) <= _COMPARED:
+        near = difflib.get_close_matches(word, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
     if otherwise:
         return otherwise
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"known are: {shown}" if names else "none are defined"
+
+
+def member(path: str, key: Any) -> str:
+    """JSON path of an object's member; keys other than plain words are quoted."""
+    if isinstance(key, str) and re.fullmatch(r"[\w:-]+", key):
+        return f"{path}.{key}"
+    return f"{path}[{json.dumps(key, ensure_ascii=False) if isinstance(key, str) else repr(key)}]"
 
 
 def type_issues(value: Any, kind: Any, path: str = "$", *, finite: bool = True) -> list[Issue]:
@@ -81,30 +126,15 @@ def type_issues(value: Any, kind: Any, path: str = "$", *, finite: bool = True) 
     finite
         Whether NaN and infinities are errors.
     """
-    found: list[Issue] = []
+    walk = _Walk(finite)
     description = kind if isinstance(kind, inspect.Type) else inspect.type_info(kind)
-    _walk(value, description, path, found)
-    return [issue for issue in found if finite or not _is_infinite(issue.found)]
-
-
-def _is_infinite(value: Any) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
-
-
-def _walk(value: Any, kind: inspect.Type, path: str, found: list[Issue]) -> None:
-    if isinstance(kind, inspect.Metadata):
-        kind = kind.type
-    options = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    options = tuple(o.type if isinstance(o, inspect.Metadata) else o for o in options)
-    fitting = [option for option in options if _shape_fits(value, option)]
-    if not fitting:
-        wanted = " or ".join(_name(option) for option in options)
-        found.append(Issue(path, f"must be {wanted}", value, f"write {_example(options[0])}"))
-        return
-    _inside(value, fitting[0], path, found)
+    walk.value(value, description, path)
+    return walk.found
 
 
 def _shape_fits(value: Any, kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.AnyType):
+        return True
     if isinstance(kind, inspect.StructType | inspect.DictType):
         return isinstance(value, dict)
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
@@ -137,83 +167,111 @@ def _example(kind: inspect.Type) -> str:
         return repr(kind.values[0])
     examples = {
         inspect.StructType: "{...}", inspect.DictType: "{...}", inspect.VarTupleType: "[...]",
-        inspect.ListType: "[...]", inspect.BoolType: "false", inspect.IntType: "a whole number such as 1",
-        inspect.FloatType: "a plain number such as 1.5", inspect.NoneType: "null",
+        inspect.ListType: "[...]", inspect.BoolType: "false", inspect.NoneType: "null",
+        inspect.IntType: "a whole number such as 1",
+        inspect.FloatType: "a plain number such as 1.5",
     }  # fmt: skip
     return examples.get(type(kind), "a text in quotes")
 
 
-def _inside(value: Any, kind: inspect.Type, path: str, found: list[Issue]) -> None:
-    if isinstance(kind, inspect.StructType):
-        _walk_struct(value, kind, path, found)
-    elif isinstance(kind, inspect.DictType):
-        _repeated(value, path, found)
-        for key, item in value.items():
-            _check_text(key, f"{path}.{key}", found)
-            _walk(item, kind.value_type, f"{path}.{key}", found)
-    elif isinstance(kind, inspect.VarTupleType | inspect.ListType):
-        if kind.min_length and len(value) < kind.min_length:
-            found.append(Issue(path, "must not be empty", value, "name at least one"))
-        for position, item in enumerate(value):
-            _walk(item, kind.item_type, f"{path}[{position}]", found)
-    elif isinstance(kind, inspect.FloatType | inspect.IntType):
-        _check_number(value, kind, path, found)
-    elif isinstance(kind, inspect.LiteralType):
-        if value not in kind.values:
-            wanted = [str(v) for v in kind.values]
-            found.append(Issue(path, f"must be {_name(kind)}", value, close(value, wanted)))
-    elif isinstance(kind, inspect.StrType):
-        _check_text(value, path, found)
-        if kind.min_length and len(value) < kind.min_length:
-            found.append(Issue(path, "must not be empty", value, "give it a name"))
+class _Walk:
+    """Collects the mismatches of one value; each method looks at one kind of value."""
 
+    def __init__(self, finite: bool) -> None:
+        self.finite = finite
+        self.found: list[Issue] = []
 
-def _walk_struct(
-    value: dict[str, Any], kind: inspect.StructType, path: str, found: list[Issue]
-) -> None:
-    _repeated(value, path, found)
-    fields = {field.encode_name: field for field in kind.fields}
-    if kind.tag_field is not None:
-        found_tag = value.get(kind.tag_field)
-        if found_tag != kind.tag:
+    def add(self, path: str, message: str, found: Any, fix: str) -> None:
+        self.found.append(Issue(path, message, found, fix))
+
+    def value(self, value: Any, kind: inspect.Type, path: str) -> None:
+        if isinstance(kind, inspect.Metadata):
+            kind = kind.type
+        options = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+        options = tuple(o.type if isinstance(o, inspect.Metadata) else o for o in options)
+        fitting = [option for option in options if _shape_fits(value, option)]
+        if not fitting:
+            wanted = " or ".join(_name(option) for option in options)
+            self.add(path, f"must be {wanted}", value, f"write {_example(options[0])}")
+            return
+        nullable = any(isinstance(option, inspect.NoneType) for option in options)
+        self.inside(value, fitting[0], path, nullable)
+
+    def inside(self, value: Any, kind: inspect.Type, path: str, nullable: bool) -> None:
+        if isinstance(kind, inspect.StructType):
+            self.struct(value, kind, path)
+        elif isinstance(kind, inspect.DictType):
+            self.mapping(value, kind, path)
+        elif isinstance(kind, inspect.VarTupleType | inspect.ListType):
+            if kind.min_length and len(value) < kind.min_length:
+                self.add(path, "must not be empty", value, "name at least one")
+            for position, item in enumerate(value):
+                self.value(item, kind.item_type, f"{path}[{position}]")
+        elif isinstance(kind, inspect.FloatType | inspect.IntType):
+            self.number(value, kind, path, nullable)
+        elif isinstance(kind, inspect.LiteralType):
+            if value not in kind.values:
+                wanted = [str(v) for v in kind.values]
+                self.add(path, f"must be {_name(kind)}", value, close(value, wanted))
+        elif isinstance(kind, inspect.StrType):
+            self.text(value, path)
+            if kind.min_length and len(value) < kind.min_length:
+                self.add(path, "must not be empty", value, "give it a name")
+
+    def struct(self, value: dict[str, Any], kind: inspect.StructType, path: str) -> None:
+        self.repeated(value, path)
+        fields = {field.encode_name: field for field in kind.fields}
+        if kind.tag_field is not None and value.get(kind.tag_field) != kind.tag:
             fix = f'write "{kind.tag_field}": "{kind.tag}"'
-            found.append(Issue(f"{path}.{kind.tag_field}", "is not this format", found_tag, fix))
-    for key, item in value.items():
-        if key in fields:
-            _walk(item, fields[key].type, f"{path}.{key}", found)
-        elif key != kind.tag_field:
-            found.append(Issue(f"{path}.{key}", "unknown key", key, close(key, fields)))
-    for key, field in fields.items():
-        if field.required and key not in value:
-            found.append(Issue(f"{path}.{key}", "is required", None, f'add "{key}"'))
+            tag = value.get(kind.tag_field, NOTHING)
+            self.add(member(path, kind.tag_field), "is not this format", tag, fix)
+        for key, item in value.items():
+            if key in fields:
+                self.value(item, fields[key].type, member(path, key))
+            elif key != kind.tag_field:
+                self.add(member(path, key), "unknown key", key, close(key, fields))
+        for key, field in fields.items():
+            if field.required and key not in value:
+                self.add(member(path, key), "is required", NOTHING, f'add "{key}"')
 
+    def mapping(self, value: dict[Any, Any], kind: inspect.DictType, path: str) -> None:
+        self.repeated(value, path)
+        for key, item in value.items():
+            if isinstance(key, str):
+                self.text(key, member(path, key))
+            else:
+                self.add(path, "must have texts as keys", key, f"write {str(key)!r}")
+            self.value(item, kind.value_type, member(path, key))
 
-def _repeated(value: dict[str, Any], path: str, found: list[Issue]) -> None:
-    for key, item in getattr(value, "repeated", ()):
-        found.append(Issue(f"{path}.{key}", "key given more than once", item, "keep one of them"))
+    def repeated(self, value: dict[str, Any], path: str) -> None:
+        for key, item in getattr(value, "repeated", ()):
+            self.add(member(path, key), "key given more than once", item, "keep one of them")
 
-
-def _check_text(value: str, path: str, found: list[Issue]) -> None:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        found.append(Issue(path, "must be valid Unicode", value, "remove the lone surrogate"))
-
-
-def _check_number(
-    value: float, kind: inspect.FloatType | inspect.IntType, path: str, found: list[Issue]
-) -> None:
-    if not math.isfinite(value):
-        fix = "leave the key out for unlimited" if value > 0 else "write a plain number"
-        found.append(Issue(path, "must be finite", value, fix))
-    elif kind.ge is not None and not value >= kind.ge:
-        found.append(Issue(path, f"must be >= {kind.ge}", value, f"write {kind.ge} or more"))
-    elif kind.gt is not None and not value > kind.gt:
-        found.append(Issue(path, f"must be > {kind.gt}", value, f"write more than {kind.gt}"))
-    elif kind.le is not None and not value <= kind.le:
-        found.append(Issue(path, f"must be <= {kind.le}", value, f"write {kind.le} or less"))
-    elif isinstance(kind, inspect.FloatType) and isinstance(value, int):
+    def text(self, value: str, path: str) -> None:
         try:
-            float(value)
-        except OverflowError:
-            found.append(Issue(path, "must be finite", value, "use a smaller number"))
+            value.encode()
+        except UnicodeEncodeError:
+            self.add(path, "must be valid Unicode", value, "remove the lone surrogate")
+
+    def number(
+        self, value: float, kind: inspect.FloatType | inspect.IntType, path: str, nullable: bool
+    ) -> None:
+        if not _fits_float(value):
+            if self.finite or isinstance(value, int):
+                unlimited = nullable and value > 0
+                fix = "write null, or leave the key out" if unlimited else "write a plain number"
+                self.add(path, "must be finite", value, fix)
+        elif kind.ge is not None and not value >= kind.ge:
+            self.add(path, f"must be >= {kind.ge}", value, f"write {kind.ge} or more")
+        elif kind.gt is not None and not value > kind.gt:
+            self.add(path, f"must be > {kind.gt}", value, f"write more than {kind.gt}")
+        elif kind.le is not None and not value <= kind.le:
+            self.add(path, f"must be <= {kind.le}", value, f"write {kind.le} or less")
+
+
+def _fits_float(value: float) -> bool:
+    """Whether a number is finite, also as a float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from offload.errors import InstanceError, Issue
+from offload.errors import NOTHING, InstanceError, Issue, shorten
 from offload.problem import FORMAT, METRICS, Edge, Group, Task, _decoded
 from offload.selectors import PREFIXES, Selectors, is_selector
-from offload.typechecks import close, type_issues
+from offload.typechecks import close, member, type_issues
 
 if TYPE_CHECKING:
     from offload.problem import Problem
 
-__all__ = ["check_types", "topological_order", "validate"]
+__all__ = ["Resolved", "check_types", "metric_issues", "topological_order", "validate"]
 
 _SUGGEST = 20  # near names are searched for the first few issues only: it is slow on large files
 
@@ -35,43 +37,80 @@ def check_types(problem: Problem) -> dict[str, Any]:
     InstanceError
         With every value of a wrong type, out of bounds, or not finite.
     """
-    plain = msgspec.to_builtins(_named_metrics(problem), enc_hook=_plain_number)
     kind = type(problem)
+    plain: Any = None
     token = _decoded.set(True)
     try:
-        json.dumps(plain, allow_nan=False)  # refuses NaN and infinities, at C speed
-        fields = {field: plain[field] for field in problem.__struct_fields__}
-        parts = msgspec.defstruct(
-            "_Parts", [(f.name, f.type) for f in msgspec.structs.fields(kind)]
+        # Sets come out sorted, so that nothing depends on the order of hashes.
+        plain = msgspec.to_builtins(
+            _named_metrics(problem), enc_hook=_plain, builtin_types=_FOREIGN, order="deterministic"
         )
+        # Refuses NaN, infinities and lone surrogates at C speed.
+        json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
+        fields = {field: plain[field] for field in problem.__struct_fields__}
+        types = [(field.name, field.type) for field in msgspec.structs.fields(kind)]
+        parts = msgspec.defstruct("_Parts", types)
         made = msgspec.convert(fields, parts)
         return {field: getattr(made, field) for field in problem.__struct_fields__}
+    except RecursionError:
+        raise InstanceError([Issue("$", "nested too deeply", NOTHING, "flatten it")]) from None
     except (ValueError, TypeError, OverflowError) as error:
-        issues = type_issues(plain, kind) or [Issue("$", str(error), None)]
-        raise InstanceError(issues) from None
+        issues = [] if plain is None else type_issues(plain, kind)
+        raise InstanceError(issues or [Issue("$", str(error), NOTHING)]) from None
     finally:
         _decoded.reset(token)
 
 
 def _named_metrics(problem: Problem) -> Any:
     """The problem's fields, with ``minimize="energy"`` written out as a mapping."""
-    fields = {name: getattr(problem, name) for name in problem.__struct_fields__}
-    if isinstance(problem.minimize, str):
-        fields["minimize"] = {problem.minimize: 1.0}
+    fields: dict[str, Any] = {name: getattr(problem, name) for name in problem.__struct_fields__}
+    if isinstance(fields["minimize"], str):
+        fields["minimize"] = {fields["minimize"]: 1.0}
     return {"format": FORMAT, **fields}
 
 
-def _plain_number(value: Any) -> Any:
-    """NumPy scalars as Python numbers; anything else is shown by its repr and refused later."""
-    return value.item() if isinstance(value, np.generic) else repr(value)
+class _Foreign:
+    """A value of no type that an instance can hold, kept for the error that names it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return shorten(self.value)
 
 
-def validate(problem: Problem) -> None:
+# Types that would be turned into texts otherwise.
+_FOREIGN = (_Foreign, bytes, bytearray, memoryview, Decimal)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays as Python numbers and lists; nothing else has a place."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else _Foreign(value)
+
+
+class Resolved(NamedTuple):
+    """What validation works out on the way, so that it is worked out once.
+
+    Attributes
+    ----------
+    edge_src, edge_dst : int32[E]
+        Positions of the tasks at the ends of each edge.
+    order : int32[T]
+        Positions of the tasks in topological order.
+    """
+
+    edge_src: NDArray[np.int32]
+    edge_dst: NDArray[np.int32]
+    order: NDArray[np.int32]
+
+
+def validate(problem: Problem) -> Resolved:
     """Raise :class:`InstanceError` with everything that is wrong with a problem."""
     check = _Validation(problem)
     check.run()
     if check.issues:
         raise InstanceError(check.issues)
+    return Resolved(check.edge_src, check.edge_dst, np.array(check.order, np.int32))
 
 
 class _Validation:
@@ -83,9 +122,15 @@ class _Validation:
         self.tasks = {task.id: i for i, task in enumerate(problem.graph.tasks)}
         self.data = {item.id: d for d, item in enumerate(problem.data)}
         self.codecs = {codec.id: c for c, codec in enumerate(problem.codecs)}
+        self.divisible = {task.id for task in problem.graph.tasks if task.divisible}
+        edges = problem.graph.edges
+        # Ends of edges as positions of tasks, -1 for an unknown one.
+        self.edge_src = np.array([self.tasks.get(edge.src, -1) for edge in edges], np.int32)
+        self.edge_dst = np.array([self.tasks.get(edge.dst, -1) for edge in edges], np.int32)
+        self.order: list[int] = []
         self._good_selectors: set[tuple[str, ...]] = set()
         self._doubtful: set[int] = set()  # tasks whose selectors are wrong already
-        self._nowhere: dict[Any, tuple[bool, str]] = {}
+        self._nowhere: dict[Any, tuple[str, str]] = {}
 
     def run(self) -> None:
         """Find everything; later checks skip what earlier ones could not resolve."""
@@ -93,7 +138,9 @@ class _Validation:
         self._links()
         self._data_and_codecs()
         self._tasks()
-        self._edges()
+        self._edge_ends()
+        self._same_edges()
+        self._edge_details()
         self._items()
         self._groups()
         self._goals()
@@ -118,20 +165,25 @@ class _Validation:
             else:
                 first[name] = position
 
-    def known_selectors(self, path: str, selectors: Iterable[str]) -> bool:
+    def known_selectors(self, path: str, selectors: Sequence[str] | Mapping[str, float]) -> bool:
         key = tuple(selectors)
         if key in self._good_selectors:
             return True
-        bad = [s for s in key if not self.selectors.known(s)]
-        for selector in bad:
-            if selector.startswith(("tiers:", "kinds:", "tags:")) or ":" in selector:
+        fine = True
+        for position, selector in enumerate(key):
+            if self.selectors.known(selector):
+                continue
+            fine = False
+            by_name = isinstance(selectors, Mapping)
+            where = member(path, selector) if by_name else f"{path}[{position}]"
+            if ":" in selector:
                 fix = f"write a node's id, '*', or one of {', '.join(PREFIXES)}..."
-                self.add(path, "is no selector and names no node", selector, fix)
+                self.add(where, "is no selector and names no node", selector, fix)
             else:
-                self.unknown(path, "node", selector, self.nodes)
-        if not bad:
+                self.unknown(where, "node", selector, self.nodes)
+        if fine:
             self._good_selectors.add(key)
-        return not bad
+        return fine
 
     def _nodes(self) -> None:
         nodes = self.problem.network.nodes
@@ -207,27 +259,40 @@ class _Validation:
             if name not in self.data:
                 self.unknown(f"{path}[{r}]", "data", name, self.data)
 
-    def _edges(self) -> None:
-        divisible = {task.id for task in self.problem.graph.tasks if task.divisible}
-        seen: dict[tuple[str, str, str | None], int] = {}
+    def _edge_ends(self) -> None:
+        edges = self.problem.graph.edges
+        for field, ends in (("src", self.edge_src), ("dst", self.edge_dst)):
+            for e in np.flatnonzero(ends < 0).tolist():
+                name = getattr(edges[e], field)
+                self.unknown(f"$.graph.edges[{e}].{field}", "task", name, self.tasks)
+        for e in np.flatnonzero((self.edge_src == self.edge_dst) & (self.edge_src >= 0)).tolist():
+            fix = "a task cannot wait for itself; remove the edge"
+            found = edges[e].dst
+            self.add(f"$.graph.edges[{e}].dst", "an edge must join two tasks", found, fix)
+
+    def _same_edges(self) -> None:
+        edges = self.problem.graph.edges
+        item: dict[str | None, int] = {None: 0}
+        number = np.array([item.setdefault(edge.item, len(item)) for edge in edges], np.int64)
+        known = np.flatnonzero((self.edge_src >= 0) & (self.edge_dst >= 0))
+        pair = self.edge_src.astype(np.int64) * len(self.tasks) + self.edge_dst
+        key = (pair * len(item) + number)[known]
+        _, first, group = np.unique(key, return_index=True, return_inverse=True)
+        for position in np.flatnonzero(first[group] != np.arange(len(known))).tolist():
+            e = int(known[position])
+            edge, other = edges[e], int(known[first[group[position]]])
+            found = f"{edge.src} -> {edge.dst}, item {edge.item!r}"
+            fix = "merge the two, or give them different items"
+            message = f"edge {other} has the same ends and item"
+            self.add(f"$.graph.edges[{e}]", message, found, fix)
+
+    def _edge_details(self) -> None:
+        split = self.divisible
         for e, edge in enumerate(self.problem.graph.edges):
-            if edge.src not in self.tasks:
-                self.unknown(f"$.graph.edges[{e}].src", "task", edge.src, self.tasks)
-            if edge.dst not in self.tasks:
-                self.unknown(f"$.graph.edges[{e}].dst", "task", edge.dst, self.tasks)
-            if edge.src == edge.dst:
-                fix = "a task cannot wait for itself; remove the edge"
-                self.add(f"$.graph.edges[{e}].dst", "an edge must join two tasks", edge.dst, fix)
-            first = seen.setdefault((edge.src, edge.dst, edge.item), e)
-            if first != e:
-                found = f"{edge.src} -> {edge.dst}, item {edge.item!r}"
-                fix = "merge the two, or give them different items"
-                message = f"edge {first} has the same ends and item"
-                self.add(f"$.graph.edges[{e}]", message, found, fix)
             if edge.codecs:
                 self._edge_codecs(f"$.graph.edges[{e}].codecs", edge)
-            if edge.src in divisible or edge.dst in divisible:
-                self._divisible_edge(f"$.graph.edges[{e}]", edge, divisible)
+            if split and (edge.src in split or edge.dst in split):
+                self._divisible_edge(f"$.graph.edges[{e}]", edge)
 
     def _edge_codecs(self, path: str, edge: Edge) -> None:
         self.unique(edge.codecs, path, "")
@@ -235,12 +300,12 @@ class _Validation:
             if name not in self.codecs:
                 self.unknown(f"{path}[{c}]", "codec", name, self.codecs)
 
-    def _divisible_edge(self, path: str, edge: Edge, divisible: set[str]) -> None:
-        if edge.src in divisible and edge.dst in divisible:
+    def _divisible_edge(self, path: str, edge: Edge) -> None:
+        if edge.src != edge.dst and edge.src in self.divisible and edge.dst in self.divisible:
             fix = "make one of them indivisible"
             self.add(path, "no edge joins two divisible tasks", f"{edge.src} -> {edge.dst}", fix)
-        for field, value in (("codecs", edge.codecs), ("item", edge.item)):
-            if value:
+        for field, value in (("codecs", edge.codecs or None), ("item", edge.item)):
+            if value is not None:
                 fix = "drop the field, or make the task indivisible"
                 self.add(f"{path}.{field}", "a divisible task's edge has none", value, fix)
 
@@ -263,16 +328,15 @@ class _Validation:
                     self.add(f"$.graph.edges[{e}].{field}", message, found, fix)
 
     def _groups(self) -> None:
-        divisible = {task.id for task in self.problem.graph.tasks if task.divisible}
         for g, group in enumerate(self.problem.graph.groups):
-            self._group(f"$.graph.groups[{g}].tasks", group, divisible)
+            self._group(f"$.graph.groups[{g}].tasks", group)
 
-    def _group(self, path: str, group: Group, divisible: set[str]) -> None:
+    def _group(self, path: str, group: Group) -> None:
         self.unique(group.tasks, path, "")
         for t, name in enumerate(group.tasks):
             if name not in self.tasks:
                 self.unknown(f"{path}[{t}]", "task", name, self.tasks)
-            elif name in divisible:
+            elif name in self.divisible:
                 fix = "take it out of the group, or make it indivisible"
                 self.add(f"{path}[{t}]", "a divisible task is in no group", name, fix)
 
@@ -285,65 +349,69 @@ class _Validation:
             self.add("$.minimize", "needs at least one weight above 0", dict(weights), fix)
 
     def _cycle(self) -> None:
-        known = self.tasks.get
-        ends = [(known(edge.src), known(edge.dst)) for edge in self.problem.graph.edges]
         # Edges with an unknown end or a single one were reported by themselves.
-        pairs = [(i, j) for i, j in ends if i is not None and j is not None and i != j]
+        sound = np.flatnonzero(
+            (self.edge_src >= 0) & (self.edge_dst >= 0) & (self.edge_src != self.edge_dst)
+        )
+        src, dst = self.edge_src[sound], self.edge_dst[sound]
         count = len(self.problem.graph.tasks)
-        order, cycle = topological_order(count, pairs)
-        if len(order) < count:
+        self.order, cycle = topological_order(count, src, dst)
+        if len(self.order) < count:
             names = [self.problem.graph.tasks[i].id for i in cycle]
             shown = names if len(names) <= 12 else [*names[:6], "...", *names[-5:]]
             text = " -> ".join([*shown, names[0]])
-            e = ends.index((cycle[-1], cycle[0]))
+            e = int(sound[np.flatnonzero((src == cycle[-1]) & (dst == cycle[0]))[0]])
             fix = f"remove one of its edges, for example $.graph.edges[{e}]"
             self.add("$.graph.edges", "the tasks wait for each other in a cycle", text, fix)
 
     def _run_nowhere(self) -> None:
+        # Most tasks are plain: any node that has a slot will do.
+        anywhere = any(node.slots for node in self.problem.network.nodes)
         for i, task in enumerate(self.problem.graph.tasks):
-            if i in self._doubtful:
+            sizes = _keys(task.memory), _keys(task.resident)
+            plain = task.work is not None and task.slots == 1 and task.allow == ("*",)
+            if (plain and anywhere and sizes == (None, None)) or i in self._doubtful:
                 continue
-            key = (
-                task.allow, tuple(task.time), task.work is None, task.slots,
-                _keys(task.memory), _keys(task.resident),
-            )  # fmt: skip
+            key = task.allow, tuple(task.time), task.work is None, task.slots, sizes
             if key not in self._nowhere:
-                self._nowhere[key] = self._runs_somewhere(task)
-            fine, why = self._nowhere[key]
-            if not fine:
-                fix = "widen allow, give work or a time that matches, or fewer slots"
+                self._nowhere[key] = self._why_nowhere(task)
+            why, fix = self._nowhere[key]
+            if why:
                 self.add(f"$.graph.tasks[{i}]", f"can run nowhere: {why}", task.id, fix)
 
-    def _runs_somewhere(self, task: Task) -> tuple[bool, str]:
-        """Whether some node can run a task, and which requirement shuts out the last of them."""
+    def _why_nowhere(self, task: Task) -> tuple[str, str]:
+        """Which requirement shuts out the last node, and what to do; empty if none does."""
         nodes = self.problem.network.nodes
         if not nodes:
-            return False, "the network has no nodes"
+            return "the network has no nodes", "add a node"
         left = np.ones(len(nodes), bool)
-        timed = self.selectors.winners(tuple(task.time)) >= 0
-        steps = [
-            (self.selectors.mask(task.allow), f"no node matches allow {list(task.allow)}"),
-            (timed | (task.work is not None), "it has no work, and no key of its time matches"),
-            (
-                np.array([node.slots >= task.slots for node in nodes]),
-                f"it needs {task.slots} slots at once",
-            ),
-        ]
+        any_node = "any node"
+        for mask, why, fix in self._requirements(task):
+            if not (left & mask).any():
+                return why.format(any=any_node), fix
+            left &= mask
+            if not left.all():
+                names = [nodes[k].id for k in np.flatnonzero(left)[:4]]
+                more = ", ..." if left.sum() > 4 else ""
+                any_node = f"any of the nodes left ({', '.join(names)}{more})"
+        return "", ""
+
+    def _requirements(self, task: Task) -> Iterator[tuple[NDArray[np.bool_], str, str]]:
+        """Nodes that meet each requirement of a task by itself, and what to say if none does."""
+        allowed = self.selectors.mask(task.allow)
+        yield allowed, "its allow matches no node", "widen allow"
+        timed = (self.selectors.winners(tuple(task.time)) >= 0) | (task.work is not None)
+        why = "it has no work, and its time has no key for {any}"
+        yield timed, why, "give it work, or a time that matches"
+        roomy = np.array([node.slots >= task.slots for node in self.problem.network.nodes])
+        why = f"it needs {task.slots} slots at once, more than {{any}} has"
+        yield roomy, why, "use fewer slots, or a node with more"
         for field in ("memory", "resident"):
             value = getattr(task, field)
             if isinstance(value, dict):
                 match = self.selectors.winners(tuple(value)) >= 0
-                steps.append((match, f"its {field} has no entry for any"))
-        remaining = "all nodes"
-        for mask, why in steps:
-            if not (left & mask).any():
-                return False, why if left.all() else f"{why} among {remaining}"
-            left &= mask
-            if not left.all():
-                remaining = "the nodes left: " + ", ".join(
-                    nodes[k].id for k in np.flatnonzero(left)[:4]
-                )
-        return True, ""
+                why = f"its {field} has no key for {{any}}"
+                yield match, why, f"add a key to {field}, for example '*'"
 
 
 def _keys(value: float | dict[str, float]) -> tuple[str, ...] | None:
@@ -355,35 +423,39 @@ def metric_issues(weights: Mapping[str, float], path: str) -> list[Issue]:
     issues = []
     for metric, number in weights.items():
         if metric not in METRICS:
-            issues.append(Issue(f"{path}.{metric}", "is no metric", metric, close(metric, METRICS)))
+            fix = close(metric, METRICS)
+            issues.append(Issue(member(path, metric), "is no metric", metric, fix))
         elif not (np.isfinite(number) and number >= 0):
             fix = "write a plain number, 0 or more"
             issues.append(Issue(f"{path}.{metric}", "must be finite and >= 0", number, fix))
     return issues
 
 
-def topological_order(count: int, edges: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Kahn's algorithm; ties by position.
+def topological_order(
+    count: int, src: NDArray[np.integer], dst: NDArray[np.integer]
+) -> tuple[list[int], list[int]]:
+    """Kahn's algorithm over ``count`` tasks and the edges between them; ties by position.
 
     Returns
     -------
     (list of int, list of int)
         The order, and one cycle (empty where there is none; the order is then complete).
     """
-    followers: list[list[int]] = [[] for _ in range(count)]
-    waiting = [0] * count
-    for src, dst in edges:
-        followers[src].append(dst)
-        waiting[dst] += 1
+    by_source = np.argsort(src, kind="stable")
+    first = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(src, minlength=count), out=first[1:])
+    start, followers = first.tolist(), dst[by_source].tolist()
+    waiting = np.bincount(dst, minlength=count).tolist()
     order = [i for i in range(count) if not waiting[i]]
     for i in order:  # grows while it is read
-        for j in followers[i]:
+        for j in followers[start[i] : start[i + 1]]:
             waiting[j] -= 1
             if not waiting[j]:
                 order.append(j)
     if len(order) == count:
         return order, []
-    before = {dst: src for src, dst in edges if waiting[src] > 0 and waiting[dst] > 0}
+    ends = zip(src.tolist(), dst.tolist(), strict=True)
+    before = {j: i for i, j in ends if waiting[i] > 0 and waiting[j] > 0}
     seen: dict[int, int] = {}
     at = min(before)
     while at not in seen:

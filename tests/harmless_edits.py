@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
-from corruptions import channels, hold, on_node, other_nodes, some
+from corrupted_capacities import channels, hold, on_node
+from corrupting import Edit, other_nodes, some
 from plan_documents import Case, Row, changed
 
 from offload.problem import Problem
 
 __all__ = ["HARMLESS"]
 
-Edit = Callable[[Case], bool]
 HARMLESS: list[Edit] = []
 
 

@@ -1,7 +1,7 @@
 """What the contract says, once more: slow, plain Python, straight from the words of SPEC 1 to 4.
 
-Nothing here uses the library beyond the records of a problem: no tables, no metrics, no decoder. Where
-the library must agree with the contract to the last digit, it is compared with this.
+Nothing here uses the library beyond the records of a problem: no tables, no metrics, no decoder.
+Where the library must agree with the contract to the last digit, it is compared with this.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Oracle:
                 yield from self._simple_paths([*path, b], end)
 
     def _route(self, k: int, l: int) -> list[int] | None:
-        """The nodes of the route: the least sum, then fewest hops, then early nodes from the end."""
+        """Nodes of the route: the least sum, then fewest hops, then early nodes from the end."""
         found = []
         for path in self._simple_paths([k], l):
             total = 0.0
@@ -302,7 +302,7 @@ class Oracle:
         running = [j for j in beside if made.start[j] < made.finish[j] and made.finish[j] > moment]
         slots = sum(self.tasks[j].slots for j in [*running, i])
         memory = sum(self.by_selector(self.tasks[j].memory, k) or 0.0 for j in [*running, i])
-        room = self._memory(k) - self._resident(made.nodes, k)
+        room = inf if self._memory(k) == inf else self._memory(k) - self._resident(made.nodes, k)
         return slots <= self.nodes[k].slots and memory <= room
 
     def _memory(self, k: int) -> float:

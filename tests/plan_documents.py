@@ -5,7 +5,6 @@ Written apart from ``offload.plan_files``: what an edit means does not hang on t
 
 from __future__ import annotations
 
-import copy
 import random
 from typing import Any
 
@@ -13,10 +12,11 @@ import msgspec
 import numpy as np
 
 from offload.plan import Plan
+from offload.problem import Problem
 from offload.tables import Lists
 from offload.transfers import EDGE, KINDS, READ, Copies, Parts, Transfers
 
-__all__ = ["Case", "Row", "changed"]
+__all__ = ["Case", "Document", "Row", "changed"]
 
 Row = dict[str, Any]
 
@@ -26,30 +26,22 @@ def changed(struct: Any, **changes: Any) -> Any:
     return msgspec.structs.replace(struct, **changes)
 
 
-class Case:
-    """An instance and a plan as a document, both free to be changed; and dice to choose by.
+class Document:
+    """An instance, and rows as in a plan file.
 
     Attributes
     ----------
     problem
         Replace it to change the instance.
     tasks, transfers, copies
-        Rows as in a plan file; edit them in place.
-    dice
-        Decides what an edit picks.
-    latency, beyond
-        The plan's latency, and a time that is far above the tolerance, both in seconds.
+        Edit them in place.
     """
 
-    def __init__(self, plan: Plan, seed: int, document: Row | None = None) -> None:
-        self.problem, self.dice = plan.problem, random.Random(seed)
-        document = _document(plan) if document is None else copy.deepcopy(document)
-        self.document = document
-        self.tasks: list[Row] = document["tasks"]
-        self.transfers: list[Row] = document["transfers"]
-        self.copies: list[Row] = document["copies"]
-        self.latency = max((row["finish"] for row in self.tasks), default=0.0)
-        self.beyond = max(self.latency, 1.0) * self.dice.choice([1e-6, 1e-3, 0.2])
+    def __init__(
+        self, problem: Problem, tasks: list[Row], transfers: list[Row], copies: list[Row]
+    ) -> None:
+        self.problem = problem
+        self.tasks, self.transfers, self.copies = tasks, transfers, copies
 
     # -- what the instance says of a row ---------------------------------------------------------
 
@@ -99,7 +91,68 @@ class Case:
         parts = tables.transfer(self.size(row), *ends, codec)
         return float(parts.encode), float(parts.serialise), float(parts.total)
 
-    # -- edits -----------------------------------------------------------------------------------
+    # -- back to a plan --------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """The document as a plan of the (perhaps changed) instance."""
+        tables, rows, moves = self.problem.tables, self.tasks, self.transfers
+        node = [self.node(row["node"]) for row in rows]
+        mode = [tables.mode_ids[k].index(row["mode"]) for k, row in zip(node, rows, strict=True)]
+        parts = Parts(
+            np.zeros(len(rows), np.int32), _ints([self.task(row["id"]) for row in rows]),
+            _ints(node), _ints(mode), np.array([row.get("fraction", 1.0) for row in rows], float),
+            np.array([row["start"] for row in rows], float),
+            np.array([row["finish"] for row in rows], float),
+        )  # fmt: skip
+        codec = [-1 if r["codec"] is None else tables.codec_ids.index(r["codec"]) for r in moves]
+        transfers = Transfers(
+            np.zeros(len(moves), np.int32),
+            np.array([KINDS.index(row["kind"]) for row in moves], np.int8),
+            _ints([self._ref(row) for row in moves]),
+            _ints([self.node(row["from"]) for row in moves]),
+            _ints([self.node(row["to"]) for row in moves]), _ints(codec),
+            np.array([self.size(row) for row in moves], float),
+            np.array([row["start"] for row in moves], float),
+            np.array([row["finish"] for row in moves], float),
+        )  # fmt: skip
+        waiting = Lists.of_lists([[self.task(name) for name in row["dst"]] for row in moves])
+        placed = Copies(
+            np.zeros(len(self.copies), np.int32),
+            _ints([tables.data_ids.index(row["data"]) for row in self.copies]),
+            _ints([self.node(row["node"]) for row in self.copies]),
+        )
+        return Plan(self.problem, parts, transfers, waiting, placed)
+
+    def _ref(self, row: Row) -> int:
+        if row["kind"] == "edge":
+            return self.item(row)
+        ids = (
+            self.problem.tables.data_ids if row["kind"] == "read" else self.problem.tables.task_ids
+        )
+        return ids.index(row["src"])
+
+
+class Case(Document):
+    """A plan to be edited, and dice to choose by.
+
+    Attributes
+    ----------
+    rows
+        The whole document, with whatever else a plan file says.
+    dice
+        Decides what an edit picks.
+    latency, beyond
+        The plan's latency, and a time that is far above the tolerance, both in seconds.
+    """
+
+    def __init__(self, plan: Plan, seed: int, rows: Row | None = None) -> None:
+        self.rows = _document(plan) if rows is None else rows
+        super().__init__(
+            plan.problem, *(self.rows[key] for key in ("tasks", "transfers", "copies"))
+        )
+        self.dice = random.Random(seed)
+        self.latency = max((row["finish"] for row in self.tasks), default=0.0)
+        self.beyond = max(self.latency, 1.0) * self.dice.choice([1e-6, 1e-3, 0.2])
 
     @staticmethod
     def shift(row: Row, start: float) -> None:
@@ -147,46 +200,6 @@ class Case:
         rows = getattr(self.problem.graph, field)
         made = tuple(changed(r, **changes) if getattr(r, key) == name else r for r in rows)
         self.problem = self.problem.replace(graph=changed(self.problem.graph, **{field: made}))
-
-    # -- back to a plan --------------------------------------------------------------------------
-
-    def plan(self) -> Plan:
-        """The document as a plan of the (perhaps changed) instance."""
-        tables, rows, moves = self.problem.tables, self.tasks, self.transfers
-        node = [self.node(row["node"]) for row in rows]
-        mode = [tables.mode_ids[k].index(row["mode"]) for k, row in zip(node, rows, strict=True)]
-        parts = Parts(
-            np.zeros(len(rows), np.int32), _ints([self.task(row["id"]) for row in rows]),
-            _ints(node), _ints(mode), np.array([row.get("fraction", 1.0) for row in rows], float),
-            np.array([row["start"] for row in rows], float),
-            np.array([row["finish"] for row in rows], float),
-        )  # fmt: skip
-        codec = [-1 if r["codec"] is None else tables.codec_ids.index(r["codec"]) for r in moves]
-        transfers = Transfers(
-            np.zeros(len(moves), np.int32),
-            np.array([KINDS.index(row["kind"]) for row in moves], np.int8),
-            _ints([self._ref(row) for row in moves]),
-            _ints([self.node(row["from"]) for row in moves]),
-            _ints([self.node(row["to"]) for row in moves]), _ints(codec),
-            np.array([self.size(row) for row in moves], float),
-            np.array([row["start"] for row in moves], float),
-            np.array([row["finish"] for row in moves], float),
-        )  # fmt: skip
-        waiting = Lists.of_lists([[self.task(name) for name in row["dst"]] for row in moves])
-        placed = Copies(
-            np.zeros(len(self.copies), np.int32),
-            _ints([tables.data_ids.index(row["data"]) for row in self.copies]),
-            _ints([self.node(row["node"]) for row in self.copies]),
-        )
-        return Plan(self.problem, parts, transfers, waiting, placed)
-
-    def _ref(self, row: Row) -> int:
-        if row["kind"] == "edge":
-            return self.item(row)
-        ids = (
-            self.problem.tables.data_ids if row["kind"] == "read" else self.problem.tables.task_ids
-        )
-        return ids.index(row["src"])
 
 
 def _ints(values: list[int]) -> Any:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from corrupting import Edit
 from corruptions import CORRUPTIONS, Corruption
 from drawing import draw_plan, draw_problem
-from harmless_edits import HARMLESS, Edit
+from harmless_edits import HARMLESS
 from plan_documents import Case
 
 from offload.checker import RULES, check
@@ -22,20 +23,13 @@ from offload.plan_files import load_plan
 
 # Corruptions, and as many harmless edits, in all; half on plans in memory, half through files.
 CASES = int(os.environ.get("OFFLOAD_CORRUPTIONS", "2000"))
-POOL = 160
+POOL = max(120, CASES // 12)
 FOCUS = (
     tuple(FEATURES), tuple(FEATURES), ("routes", "require", "reads", "channels"),
     ("splitting", "modes", "slots"), ("reads", "copies", "routes", "require"),
     ("channels", "items", "slots", "memory", "codecs"), ("together", "apart", "allow", "slots"),
     ("memory", "resident", "splitting"), ("release", "deadline", "moves", "codecs"),
 )  # fmt: skip
-
-
-class Drawn(NamedTuple):
-    """A plan that holds, and its file."""
-
-    plan: Plan
-    path: Path
 
 
 @functools.cache
@@ -54,11 +48,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("plans")
 
 
-def case_in_memory(number: int, seed: int) -> Case:
-    return Case(drawn_plan(number), seed)
-
-
-def case_from_file(number: int, seed: int, folder: Path) -> Case:
+def make_case(number: int, seed: int, folder: Path, *, in_file: bool) -> Case:
+    """A plan to edit: as it is in memory, or as its file says."""
+    if not in_file:
+        return Case(drawn_plan(number), seed)
     path = folder / f"{number}.json"
     if not path.exists():
         drawn_plan(number).save(path)
@@ -69,7 +62,7 @@ def violations_of(case: Case, through: Path | None) -> list[Violation]:
     """What the checker finds, in memory or after the edited document went through a file."""
     if through is None:
         return check(case.problem, case.plan())
-    document = case.document | {"digest": case.problem.digest}
+    document = case.rows | {"digest": case.problem.digest}
     through.write_text(json.dumps(document), encoding="utf-8")
     return check(case.problem, load_plan(through, case.problem))
 
@@ -79,53 +72,49 @@ def shares(total: int, kinds: int) -> list[int]:
     return [total // kinds + (n < total % kinds) for n in range(kinds)]
 
 
+def edited(edit: Edit, quota: int, folder: Path) -> Iterator[tuple[str, list[Violation]]]:
+    """As many cases as asked for, every other one through a file: its name and what is found."""
+    done, unsuited = 0, set[int]()
+    for attempt in range(POOL * quota):
+        if done == quota or len(unsuited) == POOL:
+            break
+        number = attempt % POOL
+        if number in unsuited:
+            continue
+        case = make_case(number, attempt, folder, in_file=bool(done % 2))
+        if not edit(case):
+            unsuited.add(number)
+        else:
+            found = violations_of(case, folder / "edited.json" if done % 2 else None)
+            done += 1
+            yield f"plan {number}, attempt {attempt}: " + "; ".join(map(str, found)), found
+    assert done == quota, f"only {done} of {quota} plans could be edited in this way"
+
+
 @pytest.mark.parametrize(
     ("corruption", "quota"),
-    list(zip(CORRUPTIONS, shares(CASES, len(CORRUPTIONS)), strict=True)),
-    ids=lambda value: value.name if isinstance(value, Corruption) else "",
+    [
+        pytest.param(corruption, quota, id=f"{corruption.rule}-{corruption.name}")
+        for corruption, quota in zip(CORRUPTIONS, shares(CASES, len(CORRUPTIONS)), strict=True)
+    ],
 )
 def test_the_broken_rule_is_named(corruption: Corruption, quota: int, folder: Path) -> None:
-    done = 0
-    for attempt in range(POOL * 20):
-        if done == quota:
-            break
-        number, through = attempt % POOL, folder / "broken.json" if done % 2 else None
-        in_file = through is not None
-        case = (
-            case_from_file(number, attempt, folder) if in_file else case_in_memory(number, attempt)
-        )
-        if not corruption.edit(case):
-            continue
-        found = violations_of(case, through)
+    for text, found in edited(corruption.edit, quota, folder):
         rules = {violation.rule for violation in found}
-        text = f"plan {number}, attempt {attempt}: " + "; ".join(map(str, found))
         assert corruption.rule in rules, text
-        if "*" not in corruption.besides:
-            assert rules <= {corruption.rule} | corruption.besides, text
-        done += 1
-    assert done == quota, "too few plans to break in this way"
+        assert "*" in corruption.besides or rules <= {corruption.rule} | corruption.besides, text
 
 
 @pytest.mark.parametrize(
     ("edit", "quota"),
-    list(zip(HARMLESS, shares(CASES, len(HARMLESS)), strict=True)),
-    ids=lambda value: value.__name__ if callable(value) else "",
+    [
+        pytest.param(edit, quota, id=edit.__name__)
+        for edit, quota in zip(HARMLESS, shares(CASES, len(HARMLESS)), strict=True)
+    ],
 )
 def test_nothing_is_found_after_a_harmless_edit(edit: Edit, quota: int, folder: Path) -> None:
-    done = 0
-    for attempt in range(POOL * 20):
-        if done == quota:
-            break
-        number, through = attempt % POOL, folder / "edited.json" if done % 2 else None
-        in_file = through is not None
-        case = (
-            case_from_file(number, attempt, folder) if in_file else case_in_memory(number, attempt)
-        )
-        if edit(case):
-            found = violations_of(case, through)
-            assert not found, f"plan {number}, attempt {attempt}: " + "; ".join(map(str, found))
-            done += 1
-    assert done == quota, "too few plans to edit in this way"
+    for text, found in edited(edit, quota, folder):
+        assert not found, text
 
 
 def test_every_rule_is_broken_by_some_corruption() -> None:

@@ -1,9 +1,10 @@
-"""Decoding and its metrics against the oracle: random instances over every feature but splitting."""
+"""Decoding and its metrics against the oracle, over every feature but splitting."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,45 +36,59 @@ class Decisions(NamedTuple):
 
     def of(self, b: int) -> Decisions:
         """One plan's, as a batch of one."""
-        return Decisions(*(array[b : b + 1] for array in self))
+        row = slice(b, b + 1)
+        nodes, order, modes, codecs, copies = self
+        return Decisions(nodes[row], order[row], modes[row], codecs[row], copies[row])
 
 
 def draw_decisions(problem: Problem, seed: int, batch: int = BATCH) -> Decisions:
-    """Random decisions: some from plans that hold, most of the others where tasks may run."""
+    """Random decisions: those of a plan that holds, the same in other orders, and any others."""
     dice = random.Random(f"decisions {seed}")
-    drawn = [_decide(problem, dice, seed * batch + b) for b in range(batch)]
-    tables = problem.tables
-    shapes = (tables.tasks, tables.tasks, tables.tasks, tables.edges)
-    arrays = [
-        np.array([plan[n] for plan in drawn], np.int64).reshape(batch, width)
-        for n, width in enumerate(shapes)
-    ]
-    return Decisions(*arrays, np.array([plan.copies for plan in drawn], bool))
+    held = draw_plan(problem, seed, tries=2)
+    drawn = [_of_plan(problem, held)] if held is not None else []
+    while len(drawn) < batch:
+        near = held is not None and dice.random() < 0.3
+        drawn.append(_reordered(problem, drawn[0], dice) if near else _anything(problem, dice))
+
+    def column(n: int, width: int) -> IntArray:
+        return np.array([plan[n] for plan in drawn], np.int64).reshape(batch, width)
+
+    tasks, edges = problem.tables.tasks, problem.tables.edges
+    copies = np.array([plan.copies for plan in drawn], bool)
+    return Decisions(column(0, tasks), column(1, tasks), column(2, tasks), column(3, edges), copies)
 
 
-def _decide(problem: Problem, dice: random.Random, seed: int) -> Decisions:
-    tables = problem.tables
-    held = draw_plan(problem, seed) if dice.random() < 0.5 else None
+def _of_plan(problem: Problem, plan: offload.Plan) -> Decisions:
+    tables, rows = problem.tables, plan.transfers
+    begin, modes = np.zeros(tables.tasks), np.zeros(tables.tasks, int)
+    begin[plan.parts.task] = plan.parts.start
+    modes[plan.parts.task] = plan.parts.mode
+    codecs = np.full(tables.edges, -1)
+    for x in np.flatnonzero(rows.kind == 0).tolist():
+        edges = tables.item_edges.of(int(rows.ref[x]))
+        codecs[edges[plan.nodes[tables.edge_dst[edges]] == rows.dst[x]]] = rows.codec[x]
     copies = np.zeros((len(problem.data), tables.nodes), bool)
-    if held is not None:
-        begin, nodes, modes = np.zeros(tables.tasks), held.nodes.copy(), np.zeros(tables.tasks, int)
-        begin[held.parts.task] = held.parts.start
-        modes[held.parts.task] = held.parts.mode
-        copies[held.copies.data, held.copies.node] = True
-        order = _sequence(problem, lambda ready: min(ready, key=lambda i: float(begin[i])))
-    else:
-        mostly = dice.random() < 0.8
-        nodes = np.array([_place(problem, i, dice, mostly) for i in range(tables.tasks)], np.int32)
-        most = tables.mode_count[nodes] if mostly else np.full(tables.tasks, tables.modes)
-        modes = np.array([dice.randrange(int(count)) for count in most], int)
-        order = _sequence(problem, dice.choice)
-        if dice.random() < 0.5:
-            copies = np.array([[dice.random() < 0.3 for _ in row] for row in copies], bool).reshape(
-                copies.shape
-            )
+    copies[plan.copies.data, plan.copies.node] = True
+    order = _sequence(problem, lambda ready: min(ready, key=lambda i: float(begin[i])))
+    return Decisions(plan.nodes, np.array(order, int), modes, codecs, copies)
+
+
+def _reordered(problem: Problem, known: Decisions, dice: random.Random) -> Decisions:
+    return known._replace(order=np.array(_sequence(problem, dice.choice), int))
+
+
+def _anything(problem: Problem, dice: random.Random) -> Decisions:
+    tables = problem.tables
+    mostly = dice.random() < 0.8  # mostly where tasks may run
+    nodes = np.array([_place(problem, i, dice, mostly) for i in range(tables.tasks)], np.int32)
+    most = tables.mode_count[nodes] if mostly else np.full(tables.tasks, tables.modes)
+    modes = np.array([dice.randrange(int(count)) for count in most], int)
     offers = [tables.item_codecs.of(int(item)).tolist() for item in tables.edge_item]
     codecs = np.array([dice.choice([-1, *offer]) for offer in offers], int)
-    return Decisions(nodes, np.array(order, int), modes, codecs, copies)
+    share = dice.choice([0.0, 0.3])
+    drawn = [[dice.random() < share for _ in range(tables.nodes)] for _ in problem.data]
+    copies = np.array(drawn, bool).reshape(len(problem.data), tables.nodes)
+    return Decisions(nodes, np.array(_sequence(problem, dice.choice), int), modes, codecs, copies)
 
 
 def _place(problem: Problem, i: int, dice: random.Random, mostly: bool) -> int:
@@ -107,7 +122,7 @@ def evaluated(problem: Problem, decisions: Decisions) -> offload.Evaluation:
     return offload.evaluate(problem, nodes, order, modes, codecs, copies)
 
 
-def problems(seed: int) -> Problem:
+def draw(seed: int) -> Problem:
     """Instances with few and with many features, by turns."""
     features = DECODED if seed % 3 else tuple(f for f in DECODED if f != "channels")
     if seed % 4 == 1:
@@ -124,63 +139,71 @@ def problems(seed: int) -> Problem:
     return draw_problem(seed, features, tasks=(1, 9), nodes=(1, 5))
 
 
+class Case(NamedTuple):
+    """An instance, a batch of decisions, and what the library makes of them."""
+
+    problem: Problem
+    decisions: Decisions
+    found: offload.Evaluation
+
+
+@cache
+def case(seed: int) -> Case:
+    """The same for each test."""
+    problem = draw(seed)
+    decisions = draw_decisions(problem, seed)
+    return Case(problem, decisions, evaluated(problem, decisions))
+
+
 # -- against the oracle --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("first", range(0, INSTANCES, 20))
 def test_times_and_metrics_are_those_of_the_contract(first: int) -> None:
     for seed in range(first, first + 20):
-        problem = problems(seed)
-        oracle, decisions = Oracle(problem), draw_decisions(problem, seed)
-        found = evaluated(problem, decisions)
+        problem, decisions, found = case(seed)
+        oracle = Oracle(problem)
         for b in range(BATCH):
             made = decode_slowly(oracle, decisions, b)
             where = f"instance {seed}, plan {b}"
             np.testing.assert_allclose(found.start[b], made.start, ROUNDING, err_msg=where)
             np.testing.assert_allclose(found.finish[b], made.finish, ROUNDING, err_msg=where)
-            expected = oracle.metrics(made)
-            if not all(oracle.has_route(transfer) for transfer in made.transfers.values()):
-                # No plan: sums over routes that are not there mean nothing, its times are infinite.
-                expected = {m: expected[m] for m in ("latency", "completion", "tardiness", "risk")}
-            # Lateness is a difference of times, and is as exact as they are.
-            latest = [f for f in made.finish if np.isfinite(f)]
-            exact = {"tardiness": ROUNDING * max(latest, default=0.0)}
-            for metric in expected:
-                np.testing.assert_allclose(
-                    found.metrics[metric][b], expected[metric], ROUNDING, exact.get(metric, 0.0),
-                    err_msg=f"{where}: {metric}",
-                )  # fmt: skip
+            _same_metrics(found, b, oracle, made, where)
+            if found.feasible[b]:
+                _same_transfers(found, b, made, where)
 
 
-@pytest.mark.parametrize("first", range(0, INSTANCES, 60))
-def test_what_moves_and_when_is_that_of_the_contract(first: int) -> None:
-    for seed in range(first, first + 60):
-        problem = problems(seed)
-        oracle, decisions = Oracle(problem), draw_decisions(problem, seed)
-        found = evaluated(problem, decisions)
-        for b in np.flatnonzero(found.feasible).tolist():
-            made = decode_slowly(oracle, decisions, b)
-            rows = found.plan(b).transfers
-            columns = (rows.kind, rows.src, rows.dst, rows.codec, rows.start, rows.finish)
-            listed = sorted(
-                (("edge", "read", "move")[kind], src, dst, codec, start, arrival)
-                for kind, src, dst, codec, start, arrival in zip(
-                    *(column.tolist() for column in columns), strict=True
-                )
-            )
-            wanted = sorted(
-                (t.kind, t.src if t.src is not None else -1, t.dst, t.codec, t.start, t.arrival)
-                for t in made.transfers.values()
-            )
-            where = f"instance {seed}, plan {b}"
-            assert [row[:4] for row in listed] == [row[:4] for row in wanted], where
-            times = np.array([row[4:] for row in listed]), np.array([row[4:] for row in wanted])
-            np.testing.assert_allclose(*times, ROUNDING, 1e-12, err_msg=where)
+def _same_metrics(
+    found: offload.Evaluation, b: int, oracle: Oracle, made: Decoded, where: str
+) -> None:
+    expected = oracle.metrics(made)
+    if not all(oracle.has_route(transfer) for transfer in made.transfers.values()):
+        # No plan: sums over routes that are not there mean nothing, its times are infinite.
+        expected = {m: expected[m] for m in ("latency", "completion", "tardiness", "risk")}
+    latest = max((f for f in made.finish if np.isfinite(f)), default=0.0)
+    for metric, value in expected.items():
+        # Lateness is a difference of times, and is as exact as they are.
+        margin = ROUNDING * latest if metric == "tardiness" else 0.0
+        what = f"{where}: {metric}"
+        np.testing.assert_allclose(found.metrics[metric][b], value, ROUNDING, margin, err_msg=what)
+
+
+def _same_transfers(found: offload.Evaluation, b: int, made: Decoded, where: str) -> None:
+    rows = found.plan(b).transfers
+    kinds = [("edge", "read", "move")[kind] for kind in rows.kind]
+    columns = (rows.src, rows.dst, rows.codec, rows.start, rows.finish)
+    listed = sorted(zip(kinds, *(column.tolist() for column in columns), strict=True))
+    wanted = sorted(
+        (t.kind, t.src, t.dst, t.codec, t.start, t.arrival) for t in made.transfers.values()
+    )
+    assert [row[:4] for row in listed] == [row[:4] for row in wanted], where
+    times = np.array([row[4:] for row in listed]), np.array([row[4:] for row in wanted])
+    np.testing.assert_allclose(*times, ROUNDING, 1e-12, err_msg=where)
 
 
 def test_routes_are_those_of_the_contract() -> None:
     joined = hops = 0
-    for seed in range(400):
+    for seed in range(250):
         problem = draw_problem(seed, ("routes", "require"), tasks=(1, 1), nodes=(2, 6))
         oracle, routes = Oracle(problem), problem.tables.routes
         for (k, l), path in oracle.routes.items():
@@ -193,16 +216,11 @@ def test_routes_are_those_of_the_contract() -> None:
     assert hops >= 4
 
 
-def test_the_share_of_plans_that_hold_is_worth_testing() -> None:
-    feasible, finite, plans = 0, 0, 0
-    for seed in range(60):
-        problem = problems(seed)
-        found = evaluated(problem, draw_decisions(problem, seed))
-        feasible += int(found.feasible.sum())
-        finite += int(np.isfinite(found.metrics["latency"]).sum())
-        plans += len(found)
-    assert feasible > 0.2 * plans
-    assert finite < 0.9 * plans
+def test_plans_that_hold_and_plans_that_do_not_are_both_tried() -> None:
+    tried = [case(seed).found for seed in range(60)]
+    feasible = sum(int(found.feasible.sum()) for found in tried)
+    finite = sum(int(np.isfinite(found.metrics["latency"]).sum()) for found in tried)
+    assert 0.2 * BATCH * 60 < feasible < finite < 0.9 * BATCH * 60
 
 
 # -- against itself and the checker --------------------------------------------------------------
@@ -211,8 +229,7 @@ def test_the_share_of_plans_that_hold_is_worth_testing() -> None:
 @pytest.mark.parametrize("first", range(0, INSTANCES, 80))
 def test_feasible_means_that_the_checker_finds_nothing(first: int) -> None:
     for seed in range(first, first + 80):
-        problem = problems(seed)
-        found = evaluated(problem, draw_decisions(problem, seed))
+        problem, _, found = case(seed)
         for b in range(BATCH):
             violations = offload.check(problem, found.plan(b))
             excess = {rule: over[b] for rule, over in found.excess.items() if over[b]}
@@ -222,10 +239,8 @@ def test_feasible_means_that_the_checker_finds_nothing(first: int) -> None:
 
 
 def test_a_batch_is_its_plans_one_by_one() -> None:
-    for seed in range(60):
-        problem = problems(seed)
-        decisions = draw_decisions(problem, seed)
-        together = evaluated(problem, decisions)
+    for seed in range(40):
+        problem, decisions, together = case(seed)
         for b in range(BATCH):
             alone = evaluated(problem, decisions.of(b))
             np.testing.assert_array_equal(together.start[b], alone.start[0])
@@ -234,15 +249,21 @@ def test_a_batch_is_its_plans_one_by_one() -> None:
                 np.testing.assert_allclose(
                     together.metrics[metric][b], alone.metrics[metric][0], 1e-14
                 )
-            assert together.plan(b).metrics == pytest.approx(alone.plan(0).metrics, rel=1e-14)
+
+
+def test_metrics_of_a_batch_are_those_of_its_plans() -> None:
+    for seed in range(20):
+        found = case(seed).found
+        for b in np.flatnonzero(found.feasible).tolist():
+            metrics = {metric: float(found.metrics[metric][b]) for metric in METRICS}
+            assert found.plan(b).metrics == pytest.approx(metrics, rel=1e-14)
 
 
 def test_plans_may_be_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for seed in range(40):
-        problem = problems(seed)
-        decisions = draw_decisions(problem, seed, batch=7)
-        whole = evaluated(problem, decisions)
-        for cells in (1, 60):
+    for seed in range(25):
+        problem, decisions, whole = case(seed)
+        most = problem.tables.tasks + problem.tables.edges + 40
+        for cells in (1, 2 * most):  # chunks of one plan, and of a few
             with monkeypatch.context() as patch:
                 patch.setattr("offload.decoding._CELLS", cells)
                 chunked = evaluated(problem, decisions)
@@ -250,15 +271,14 @@ def test_plans_may_be_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None
             np.testing.assert_array_equal(chunked.finish, whole.finish)
             for metric in METRICS:
                 np.testing.assert_allclose(chunked.metrics[metric], whole.metrics[metric], 1e-14)
-            for b in range(7):
+            for b in range(BATCH):
                 held, other = whole.plan(b).transfers, chunked.plan(b).transfers
                 for column, same in zip(held, other, strict=True):
                     np.testing.assert_array_equal(column, same)
 
 
 def test_one_plan_may_be_given_for_all_orders() -> None:
-    problem = problems(7)
-    decisions = draw_decisions(problem, 7)
+    problem, decisions, _ = case(7)
     nodes = np.repeat(decisions.nodes[:1], BATCH, axis=0)
     stretched = offload.evaluate(problem, decisions.nodes[0], decisions.order)
     given = offload.evaluate(problem, nodes, decisions.order)

@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offload.checks.needs import Matching
-from offload.checks.subject import BoolArray, FloatArray, IntArray, Subject, seconds
+from offload.checks.subject import SHOWN, BoolArray, FloatArray, IntArray, Subject, listing, seconds
 from offload.plan import Violation
 
 __all__ = ["link", "memory", "slots"]
-
-_SHOWN = 100  # most holders that one violation names: a crowd at each of many times is too much
 
 
 class _Holds(NamedTuple):
@@ -93,24 +91,24 @@ def _sweep(
         yield event, float(level[top]), window[high[window] > now]
 
 
-def _sentence(what: str, peak: _Peak, names: Sequence[str], more: int) -> str:
+def _sentence(what: str, peak: _Peak, names: Sequence[str], count: int) -> str:
     at = "all the time" if peak.time is None else f"at {seconds(peak.time)}"
-    rest = f" and {more} more" if more > 0 else ""
-    return f"{what} {at}" + (f": {', '.join(names)}{rest}" if names else "")
+    return f"{what} {at}" + (f": {listing(names, count)}" if names else "")
 
 
 def slots(subject: Subject) -> Iterator[Violation]:
     """The slots of the tasks that run on a node at one time are no more than it has."""
     tables = subject.tables
     amount = tables.task_slots[subject.task].astype(float)
+    amount[amount > tables.node_slots[subject.node]] = 0.0  # never fits: a matter of `runs`
     holds = _Holds(subject.node, subject.start, subject.finish, amount)
     room = _Room(tables.node_slots.astype(float), np.zeros(tables.nodes))
     for peak in _peaks(subject, holds, room):
         node, needed = tables.node_ids[peak.group], int(tables.node_slots[peak.group])
         found = int(peak.found)
-        names = subject.tasks(subject.task[peak.holders[-_SHOWN:]])
+        names = subject.tasks(subject.task[peak.holders[-SHOWN:]])
         what = f"{found} slots of {needed} are used on {node}"
-        text = _sentence(what, peak, names, len(peak.holders) - len(names))
+        text = _sentence(what, peak, names, len(peak.holders))
         yield Violation("slots", (node, *names), peak.time, needed, found, text)
 
 
@@ -127,15 +125,18 @@ def memory(subject: Subject) -> Iterator[Violation]:
     for peak in _peaks(subject, holds, room):
         node, needed = tables.node_ids[peak.group], float(room.capacity[peak.group])
         rows = np.union1d(peak.holders, held[subject.node[held] == peak.group])
-        names = subject.tasks(subject.task[rows[:_SHOWN]])
+        names = subject.tasks(subject.task[rows[:SHOWN]])
         what = f"{peak.found:.12g} bytes of {needed:.12g} are held on {node}"
-        text = _sentence(what, peak, names, len(rows) - len(names))
+        text = _sentence(what, peak, names, len(rows))
         yield Violation("memory", (node, *names), peak.time, needed, peak.found, text)
 
 
 def link(subject: Subject, matching: Matching) -> Iterator[Violation]:
     """A link carries no more transfers at one time than it has channels."""
     tables, routes = subject.tables, subject.tables.routes
+    channels = routes.resource_channels
+    if not len(channels):
+        return
     rows = subject.plan.transfers.take(matching.rows)
     parts = tables.transfer(matching.needs.size[matching.met], rows.src, rows.dst, rows.codec)
     row, arc = routes.expand(rows.src, rows.dst)
@@ -143,15 +144,14 @@ def link(subject: Subject, matching: Matching) -> Iterator[Violation]:
     row, arc = row[shared], arc[shared]
     begin = (rows.start + parts.encode)[row]
     end = begin + parts.serialise[row]
-    channels = routes.resource_channels
     holds = _Holds(routes.arc_resource[arc], begin, end, np.ones(len(row)))
     for peak in _peaks(subject, holds, _Room(channels.astype(float), np.zeros(len(channels)))):
         needed, found = int(channels[peak.group]), int(peak.found)
         lead = int(np.flatnonzero(routes.arc_resource == peak.group)[0])
         ends = tables.node_ids[routes.arc_src[lead]], tables.node_ids[routes.arc_dst[lead]]
-        listed = row[peak.holders[-_SHOWN:]]
+        listed = row[peak.holders[-SHOWN:]]
         names = [subject.row(x) for x in matching.rows[listed]]
         sources = [subject.source(int(rows.kind[x]), int(rows.ref[x])) for x in listed]
         what = f"{found} transfers hold the link {ends[0]} - {ends[1]} of {needed} channels"
-        text = _sentence(what, peak, names, len(peak.holders) - len(names))
+        text = _sentence(what, peak, names, len(peak.holders))
         yield Violation("link", (*ends, *sources), peak.time, needed, found, text)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from offload.checks.subject import IntArray, Subject
+from offload.checks.subject import SHOWN, IntArray, Subject, listing
 from offload.plan import Violation
 
 __all__ = ["apart", "contiguous", "together"]
@@ -30,6 +30,8 @@ def _members(subject: Subject, rule: str) -> tuple[IntArray, IntArray, IntArray]
 def together(subject: Subject) -> Iterator[Violation]:
     """All tasks of the group on one node."""
     group, task, node = _members(subject, "together")
+    if not len(group):
+        return
     count = len(subject.plan.problem.graph.groups)
     least, most = np.full(count, subject.tables.nodes), np.full(count, -1)
     np.minimum.at(least, group, node)
@@ -45,6 +47,8 @@ def together(subject: Subject) -> Iterator[Violation]:
 def apart(subject: Subject) -> Iterator[Violation]:
     """No two tasks of the group on one node."""
     group, task, node = _members(subject, "apart")
+    if not len(group):
+        return
     cell, count = np.unique(group * subject.tables.nodes + node, return_counts=True)
     for c in np.flatnonzero(count > 1):
         g, k = divmod(int(cell[c]), subject.tables.nodes)
@@ -80,10 +84,10 @@ def contiguous(subject: Subject) -> Iterator[Violation]:
         strong, _ = _strong(last - first + 1, ends[0][~loop], ends[1][~loop])
         away = first + np.flatnonzero(strong[:-1] == strong[-1])
         if len(away):
-            where, names = subject.tables.node_ids[k], subject.tasks(task[away])
+            where, names = subject.tables.node_ids[k], subject.tasks(task[away[:SHOWN]])
             text = f"a path leaves the group's tasks on {where} and comes back through "
-            text += ", ".join(names)
-            yield Violation("contiguous", (where, *names), None, 0, len(names), text)
+            text += listing(names, len(away))
+            yield Violation("contiguous", (where, *names), None, 0, len(away), text)
 
 
 def _inner_edges(subject: Subject, group: IntArray, task: IntArray) -> tuple[IntArray, IntArray]:

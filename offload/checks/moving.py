@@ -61,6 +61,8 @@ def _misplaced(subject: Subject, matching: Matching) -> BoolArray:
     """Unneeded rows that claim to come from where no part of their divisible source ran."""
     tables, rows, x = subject.tables, subject.plan.transfers, matching.unneeded
     result = np.zeros(len(x), bool)
+    if not tables.divisible.any():
+        return result
     edges = np.flatnonzero(rows.kind[x] == EDGE)
     sender = tables.item_src[rows.ref[x[edges]]]
     ran = subject.task.astype(np.int64) * tables.nodes + subject.node
@@ -123,6 +125,8 @@ def codec(subject: Subject, matching: Matching) -> Iterator[Violation]:
     tables, rows = subject.tables, subject.plan.transfers
     codecs = max(len(tables.codec_ids), 1)
     x = matching.rows[rows.codec[matching.rows] >= 0]
+    if not len(x):
+        return
     item = np.repeat(np.arange(tables.items), tables.item_codecs.lengths)
     offered = item * codecs + tables.item_codecs.values
     chosen = rows.ref[x].astype(np.int64) * codecs + rows.codec[x]

@@ -17,6 +17,8 @@ def copy(subject: Subject) -> Iterator[Violation]:
     """A copy is listed once, away from all homes, on an allowed node within reach of one."""
     tables, copies = subject.tables, subject.plan.copies
     data, node = copies.data, copies.node
+    if not len(data):
+        return
     first = first_rows(data.astype(np.int64) * tables.nodes + node)
     again = np.ones(len(data), bool)
     again[first] = False

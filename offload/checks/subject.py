@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, SupportsIndex
 
@@ -13,11 +13,14 @@ from offload.plan import Plan, Violation
 from offload.tables import Lists
 from offload.transfers import EDGE, MOVE, READ
 
-__all__ = ["Subject", "first_rows", "plain", "seconds"]
+__all__ = ["SHOWN", "Subject", "first_rows", "listing", "plain", "seconds"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
+
+
+SHOWN = 100  # most names in a violation that may come once a node or moment: a crowd is too many
 
 
 def first_rows(keys: IntArray) -> NDArray[np.intp]:
@@ -28,6 +31,11 @@ def first_rows(keys: IntArray) -> NDArray[np.intp]:
 def plain(value: Any) -> Any:
     """A NumPy scalar as a Python number."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def listing(names: Sequence[str], count: int) -> str:
+    """Names for a message, and how many more there are."""
+    return ", ".join(names) + (f" and {count - len(names)} more" if count > len(names) else "")
 
 
 def seconds(value: Any) -> str:
@@ -66,8 +74,8 @@ class Subject:
     def __init__(self, plan: Plan, tolerance: float) -> None:
         self.plan, self.tables, self.tolerance = plan, plan.problem.tables, tolerance
         parts = plan.parts
-        # The latency, as far as it is known.
-        last = np.where(np.isfinite(parts.finish), parts.finish, parts.start)
+        # The latency, as far as it is known, and never so small that rounding matters.
+        last = np.abs(np.where(np.isfinite(parts.finish), parts.finish, parts.start))
         self.slack = tolerance * float(last[np.isfinite(last)].max(initial=0.0))
         divisible = self.tables.divisible[parts.task]
         # What may be listed once: an indivisible task, a divisible one on each node.

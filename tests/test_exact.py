@@ -1,0 +1,167 @@
+"""Exact methods against brute force: every placement and order of tiny instances, any goal."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pytest
+from brute_force import Best, Everything, everything
+from drawing import draw_problem
+from oracle import Oracle
+
+import offload
+from offload import registry
+from offload.features import FEATURES
+from offload.problem import METRICS, Problem
+
+EXACT = [entry.name for entry in registry.entries().values() if entry.kind == "exact"]
+FEW, ALL = range(60), range(60, 300)
+SECONDS = 60.0
+
+
+class Case(NamedTuple):
+    """A tiny instance, a goal, and the best plan that brute force finds (if any)."""
+
+    problem: Problem
+    minimize: dict[str, float]
+    limits: dict[str, float]
+    best: Best | None
+
+
+def _draw(seed: int, honours: frozenset[str]) -> Problem:
+    """Instances with most features, and ones with few of them and more freedom."""
+    dice = random.Random(f"exact {seed}")
+    features = sorted(honours - {"limits"})
+    if seed % 3 == 0:
+        features = dice.sample(features, len(features) // 3)
+    problem = draw_problem(seed, features, tasks=(2, 5), nodes=(2, 3))
+    if dice.random() < 0.3:  # deadlines that one plan is known to keep, made harder
+        problem = _hurried(problem, dice.choice([0.5, 0.7, 0.9]))
+    return problem
+
+
+def _hurried(problem: Problem, share: float) -> Problem:
+    tasks = tuple(
+        task
+        if task.deadline is None
+        else msgspec.structs.replace(task, deadline=share * task.deadline)
+        for task in problem.graph.tasks
+    )
+    return problem.replace(graph=msgspec.structs.replace(problem.graph, tasks=tasks))
+
+
+def _weights(dice: random.Random, plans: Everything) -> dict[str, float]:
+    """One metric, or several whose parts of the objective are about as large as each other."""
+    names = dice.sample(METRICS, dice.choice([1, 1, 2, 3, 8]))
+    if len(names) == 1:
+        return {names[0]: 1.0}
+    weights = {}
+    for name in names:
+        known = plans.metrics[name][np.isfinite(plans.metrics[name])]
+        scale = float(known.mean()) if known.size and known.mean() > 0 else 1.0
+        weights[name] = dice.choice([0.0, 0.5, 1.0, 3.0]) / scale
+    weights[names[0]] = weights[names[0]] or 1.0
+    return weights
+
+
+def _limits(dice: random.Random, plans: Everything) -> dict[str, float]:
+    """Bounds that some plans keep to the last digit, and now and then bounds that none keeps."""
+    if not plans.holds.any():
+        return {}
+    limits = {}
+    for name in dice.sample(METRICS, dice.choice([0, 0, 1, 2])):
+        reached = np.unique(plans.metrics[name][plans.holds])
+        limits[name] = float(dice.choice(reached[: len(reached) // 2 + 1].tolist()))
+        limits[name] *= dice.choice([1.0, 1.0, 1.05, 0.97])
+    return limits
+
+
+@cache
+def case(seed: int, honours: frozenset[str]) -> Case:
+    """One instance, the same for each method that honours the same."""
+    dice = random.Random(f"goal {seed}")
+    problem = _draw(seed, honours)
+    plans = everything(problem)
+    minimize, limits = _weights(dice, plans), _limits(dice, plans)
+    return Case(problem, minimize, limits, plans.best(minimize, limits))
+
+
+def agrees(method: str, seed: int, gap: float | None, within: float) -> None:
+    """Solve an instance, and compare everything that is claimed with brute force."""
+    problem, minimize, limits, best = case(seed, registry.find(method).honours)
+    result = offload.solve(
+        problem, method, minimize, limits, SECONDS, gap=gap, threads=1 + seed % 4, seed=seed
+    )
+    where = f"{method}, instance {seed}: {result}, brute force: {best and best.value!r}"
+    if best is None:
+        assert result.status == "infeasible", where
+        assert result.plan is None, where
+        return
+    assert result.status == "optimal", where
+    assert result.plan is not None, where
+    assert result.objective is not None, where
+    assert offload.check(problem, result.plan, limits=limits) == [], where
+    assert result.objective == pytest.approx(best.value, rel=within, abs=1e-12), where
+    assert result.objective >= best.value * (1 - 1e-9), where
+    assert result.bound is not None, where
+    assert result.bound <= best.value * (1 + 1e-9), where
+    assert result.objective - result.bound <= (gap or 1e-4) * result.objective, where
+    assert result.stopped is None, where
+
+
+@pytest.mark.parametrize("method", EXACT)
+@pytest.mark.parametrize("first", range(0, len(FEW), 10))
+def test_the_optimum_is_that_of_brute_force(method: str, first: int) -> None:
+    for seed in FEW[first : first + 10]:
+        agrees(method, seed, None, 1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", EXACT)
+@pytest.mark.parametrize("first", range(0, len(ALL), 20))
+def test_the_optimum_is_that_of_brute_force_on_many(method: str, first: int) -> None:
+    for seed in ALL[first : first + 20]:
+        agrees(method, seed, None, 1e-4)
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_a_small_gap_is_proved_as_well(method: str) -> None:
+    for seed in range(0, 60, 5):
+        agrees(method, seed, 1e-7, 1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", EXACT)
+def test_a_small_gap_is_proved_on_many(method: str) -> None:
+    for seed in range(100, 200):
+        agrees(method, seed, 1e-7, 1e-6)
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_the_instances_try_everything_that_is_honoured(method: str) -> None:
+    honours = registry.find(method).honours
+    cases = [case(seed, honours) for seed in FEW]
+    infeasible = sum(best is None for *_, best in cases)
+    assert 3 <= infeasible <= len(FEW) // 2
+    seen: set[str] = set()
+    for problem, minimize, limits, _ in cases:
+        goal = offload.features.goal_of(problem, minimize, limits)
+        seen.update(offload.features.features_used(problem, goal))
+    assert seen == honours & set(FEATURES)
+    assert {name for _, minimize, *_ in cases for name in minimize} == set(METRICS)
+    assert {name for *_, limits, _ in cases for name in limits} == set(METRICS)
+
+
+def test_brute_force_measures_as_the_contract_says() -> None:
+    honours = registry.find("cpsat").honours
+    for seed in FEW:
+        problem, _, _, best = case(seed, honours)
+        if best is None:
+            continue
+        oracle = Oracle(problem)
+        metrics = oracle.metrics(oracle.decode(best.plan.nodes.tolist(), best.order))
+        assert metrics == pytest.approx(best.plan.metrics, rel=1e-9), f"instance {seed}"
