@@ -82,19 +82,15 @@ def _decode_slowly(raw: bytes) -> Problem:
     except Malformed as error:
         raise InstanceError([error.issue]) from None
     issues = type_issues(parsed, Problem)
-    token = _decoded.set(True)
-    try:
-        problem = msgspec.convert(parsed, Problem)
-    except InstanceError as error:
-        known = {issue.path for issue in issues}
-        issues += [issue for issue in error.issues if issue.path not in known]
-    except (msgspec.ValidationError, ValueError, OverflowError) as error:
-        issues = issues or [Issue("$", str(error), NOTHING)]
-    finally:
-        _decoded.reset(token)
     if issues:
         raise InstanceError(issues)
-    return problem
+    token = _decoded.set(True)
+    try:
+        return msgspec.convert(parsed, Problem)
+    except (msgspec.ValidationError, ValueError, OverflowError) as error:
+        raise InstanceError([Issue("$", str(error), NOTHING)]) from None
+    finally:
+        _decoded.reset(token)
 
 
 def dumps(problem: Problem, *, indent: int | None = 1) -> str:

@@ -327,7 +327,9 @@ def test_peaks_are_those_of_a_look_at_every_moment(seed: int) -> None:
             top = max(group, key=lambda n: levels[n])
             peaks.append((top // 2, levels[top]))
     rows = [run(f"t{i}", "a", a, b) for i, (a, b) in enumerate(spans)]
-    assert [(v.time, v.found) for v in found(problem, rows)] == peaks
+    for tolerance in (1e-9, 0.0):
+        violations = found(problem, rows, tolerance=tolerance)
+        assert [(v.time, v.found) for v in violations] == peaks
 
 
 # -- what is asked -------------------------------------------------------------------------------
