@@ -7,6 +7,7 @@ walk runs only when something is wrong, and then reports all of it.
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import math
 import re
@@ -120,16 +121,18 @@ def type_issues(value: Any, kind: Any, path: str = "$", *, finite: bool = True) 
     value
         What :func:`parse` or ``msgspec.to_builtins`` returns.
     kind
-        A type, or its ``msgspec.inspect`` description.
+        A type.
     path
         JSON path of the value, for the messages.
     finite
         Whether NaN and infinities are errors.
     """
     walk = _Walk(finite)
-    description = kind if isinstance(kind, inspect.Type) else inspect.type_info(kind)
-    walk.value(value, description, path)
+    walk.value(value, _described(kind), path)
     return walk.found
+
+
+_described = functools.cache(inspect.type_info)
 
 
 def _shape_fits(value: Any, kind: inspect.Type) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -48,9 +49,7 @@ def check_types(problem: Problem) -> dict[str, Any]:
         # Refuses NaN, infinities and lone surrogates at C speed.
         json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
         fields = {field: plain[field] for field in problem.__struct_fields__}
-        types = [(field.name, field.type) for field in msgspec.structs.fields(kind)]
-        parts = msgspec.defstruct("_Parts", types)
-        made = msgspec.convert(fields, parts)
+        made = msgspec.convert(fields, _parts(kind))
         return {field: getattr(made, field) for field in problem.__struct_fields__}
     except RecursionError:
         raise InstanceError([Issue("$", "nested too deeply", NOTHING, "flatten it")]) from None
@@ -59,6 +58,13 @@ def check_types(problem: Problem) -> dict[str, Any]:
         raise InstanceError(issues or [Issue("$", str(error), NOTHING)]) from None
     finally:
         _decoded.reset(token)
+
+
+@functools.cache
+def _parts(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """A record with the fields of another, that is not validated."""
+    types = [(field.name, field.type) for field in msgspec.structs.fields(kind)]
+    return msgspec.defstruct("_Parts", types)
 
 
 def _named_metrics(problem: Problem) -> Any:

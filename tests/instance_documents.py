@@ -1,4 +1,4 @@
-"""Instance files as plain JSON trees, the format's fields as SPEC section 1 lists them, and edits."""
+"""Instance files as JSON trees, the fields of the format as SPEC section 1 has them, and edits."""
 
 from __future__ import annotations
 
@@ -8,13 +8,31 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pytest
+
 import offload
-from offload import Codec, Data, Edge, Graph, Group, Link, Mode, Network, Node, Problem, Task
+from offload import (
+    Codec,
+    Data,
+    Edge,
+    Graph,
+    Group,
+    InstanceError,
+    Issue,
+    Link,
+    Mode,
+    Network,
+    Node,
+    Problem,
+    Task,
+)
 
 __all__ = [
-    "DROP", "FIELDS", "MAKERS", "REQUIRED", "Field", "as_path", "edited", "from_objects",
-    "from_text", "place", "street",
+    "DROP", "FIELDS", "MAKERS", "REQUIRED", "Field", "Maker", "as_path", "edited", "from_objects",
+    "from_text", "issues_of", "place", "street",
 ]  # fmt: skip
+
+Maker = Callable[[dict[str, Any]], Problem]
 
 REQUIRED = object()  # stands for the default of a key that has none
 DROP = object()  # an edit that removes the key
@@ -197,4 +215,11 @@ def from_objects(tree: dict[str, Any]) -> Problem:
     )  # fmt: skip
 
 
-MAKERS: tuple[Callable[[dict[str, Any]], Problem], ...] = (from_text, from_objects)
+MAKERS: tuple[Maker, ...] = (from_text, from_objects)
+
+
+def issues_of(make: Maker, tree: dict[str, Any]) -> tuple[Issue, ...]:
+    """Everything that is wrong with a tree that is no valid instance."""
+    with pytest.raises(InstanceError, match=r"^(\$|line)") as caught:
+        make(tree)
+    return caught.value.issues

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from offload.plan import Violation
 from offload.problem import Edge, Group, Link, Mode, Network, Node, Problem, Task
 from offload.tables import Lists
 
+Rule = Literal["together", "apart", "contiguous"]
 X, Y, Z = Task("x", work=2), Task("y", work=2), Task("z", work=2)
 CHAIN = [run("x", "a", 0, 2), run("y", "b", 3.5, 5.5)]
 MOVE = [send("x", "y", "a>b", 2, 3.5)]
@@ -182,6 +183,21 @@ def test_contiguous_asks_for_a_path_not_for_a_cycle_of_nodes() -> None:
     assert one(both)[1] == ("a", "v", "w")
 
 
+@pytest.mark.parametrize("rule", ["together", "apart", "contiguous"])
+def test_only_the_group_that_is_broken_is_named(rule: Rule) -> None:
+    fine = {"together": ("u", "v"), "apart": ("u", "w"), "contiguous": ("u", "v", "w")}[rule]
+    bad = {"together": ("v", "w"), "apart": ("v", "x"), "contiguous": ("v", "w", "x")}[rule]
+    place = {"u": "a", "v": "a", "w": "b", "x": "a"}
+    edges = [Edge("u", "v"), Edge("v", "w"), Edge("w", "x")]
+    tasks = [Task(name, work=0) for name in place]
+    groups = [Group(rule, names) for names in (fine, bad, fine)]
+    problem = instance(tasks, edges, groups, links=[Link("a", "b")])
+    moves = [send("v", "w", "a>b", 0, 0), send("w", "x", "b>a", 0, 0)]
+    violation = one(found(problem, [run(i, k, 0, 0) for i, k in place.items()], moves))
+    items = {"together": bad, "apart": ("v", "x", "a"), "contiguous": ("a", "w")}[rule]
+    assert violation[:2] == (rule, items)
+
+
 # -- times of tasks ------------------------------------------------------------------------------
 
 
@@ -325,11 +341,19 @@ def test_peaks_are_those_of_a_look_at_every_moment(seed: int) -> None:
     for over, group in itertools.groupby(range(60), key=lambda n: levels[n] > 5):
         if over:
             top = max(group, key=lambda n: levels[n])
-            peaks.append((top // 2, levels[top]))
+            now = {f"t{i}" for i, (a, b) in enumerate(spans) if a <= top // 2 < b}
+            peaks.append((top // 2, levels[top], {"a"} | now))
     rows = [run(f"t{i}", "a", a, b) for i, (a, b) in enumerate(spans)]
     for tolerance in (1e-9, 0.0):
         violations = found(problem, rows, tolerance=tolerance)
-        assert [(v.time, v.found) for v in violations] == peaks
+        assert [(v.time, v.found, set(v.items)) for v in violations] == peaks
+
+
+def test_a_violation_of_memory_names_those_that_hold_some() -> None:
+    tasks = [Task("x", work=2, memory=3), Y, Task("z", work=2, memory=3)]
+    problem = instance(tasks, nodes=[Node("a", slots=3, memory=5)], links=[])
+    rows = [run(name, "a", 0, 2) for name in "xyz"]
+    assert one(found(problem, rows)) == ("memory", ("a", "x", "z"), 0.0, 5.0, 6.0)
 
 
 # -- what is asked -------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def memory(subject: Subject) -> Iterator[Violation]:
     """Resident bytes of all tasks on a node and memory of the running ones fit it at any time."""
     tables, share = subject.tables, subject.share
     resident = share * tables.resident_of(subject.task, subject.node)
-    held = np.flatnonzero(np.isfinite(resident))
+    held = np.flatnonzero(np.isfinite(resident) & (resident > 0))
     base = np.zeros(tables.nodes)
     np.add.at(base, subject.node[held], resident[held])
     amount = np.asarray(share * tables.memory_of(subject.task, subject.node), float)

@@ -130,7 +130,7 @@ class Subject:
 
     def exceeds(self, value: Any, bound: Any) -> Any:
         """Where a quantity other than a time passes its bound; NaN never holds."""
-        return ~(value <= bound + self.tolerance * np.abs(bound))
+        return ~np.asarray(value <= bound * (1 + self.tolerance))
 
     # -- names -----------------------------------------------------------------------------------
 

@@ -51,12 +51,26 @@ class Placer:
             self.peak = np.zeros(tables.nodes)  # most working memory of one task placed there
         routes_differ = len(tables._rules) > 1 or not bool(tables.routes.reachable.all())
         self._routes_matter = routes_differ
+        if routes_differ:
+            self._leave_within_reach()
         self._load_groups()
         self._reserved = dict(reserved or {})
         for task_, node in self._reserved.items():
             self._hold(task_, node)
             self.left[task_] = False
             self.left[task_, node] = True
+
+    def _leave_within_reach(self) -> None:
+        """Take from each task the nodes that its data, or the task itself, cannot reach."""
+        tables = self.tables
+        readers = np.repeat(np.arange(tables.tasks), tables.reads.lengths)
+        every = np.arange(tables.nodes)
+        for data in np.unique(tables.reads.values):
+            what = np.full(tables.nodes, data)
+            reached = tables.fetch(what, every, tables.home[what]) >= 0
+            self.left[readers[tables.reads.values == data]] &= reached
+        movers = np.flatnonzero(tables.at >= 0)
+        self.left[movers] &= tables.routes.reachable[tables.at[movers]]
 
     def _load_groups(self) -> None:
         tables = self.tables

@@ -1,0 +1,541 @@
+"""The MILP method: its two models and two solvers against all plans of tiny instances, and more."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import highspy
+import numpy as np
+import pytest
+from drawing import draw_problem
+
+import offload
+from formulations import milp, milp_assignment, milp_scheduling
+from formulations.milp_terms import Case
+from offload import Edge, Graph, Group, Link, Network, Node, Problem, Task, registry
+from offload.features import Goal
+from offload.problem import METRICS
+from offload.registry import Answer, Request
+
+INSTANCES = Path(__file__).parent.parent / "instances"
+FEATURES = sorted(registry.find("milp").honours - {"limits"})
+UNTIMED = sorted({*FEATURES} - {"deadline", "allow", "require"})
+TIMELESS = ("energy", "cost", "risk", "traffic", "period")
+SOLVERS = ("highs", "cbc")
+
+
+# -- every plan of a tiny instance ---------------------------------------------------------------
+
+
+def all_plans(problem: Problem) -> Iterator[dict[str, float]]:
+    """Metrics of all active schedules; no other schedule has a smaller weighted sum of metrics."""
+    tables = problem.tables
+    task, node = np.arange(tables.tasks), np.arange(tables.nodes)
+    length = tables.execution(task[:, None], node[None, :])
+    size = tables.item_bytes[:, None, None]
+    rule = tables.item_rule[:, None, None]
+    delay = tables.transfer(size, node[:, None], node[None, :], rule=rule).total
+    ends = zip(tables.edge_src, tables.edge_dst, tables.edge_item, strict=True)
+    edges = [(int(i), int(j), int(h)) for i, j, h in ends]
+    options = [[k for k in node if np.isfinite(length[i, k])] for i in task]
+    for place in itertools.product(*options):
+        reached = all(np.isfinite(delay[h, place[i], place[j]]) for i, j, h in edges)
+        if not (reached and groups_hold(problem, place)):
+            continue
+        known = timeless(problem, place, length, edges)
+        for order in itertools.permutations(range(tables.tasks)):
+            if all(order.index(i) < order.index(j) for i, j, _ in edges):
+                finish = active(problem, place, order, length, delay, edges)
+                if finish is not None and (np.array(finish) <= tables.deadline * (1 + 1e-9)).all():
+                    yield timed(problem, known, np.array(finish))
+
+
+def groups_hold(problem: Problem, place: tuple[int, ...]) -> bool:
+    where = {task.id: k for task, k in zip(problem.graph.tasks, place, strict=True)}
+    edges = [(edge.src, edge.dst) for edge in problem.graph.edges]
+
+    def returns(path: list[str], named: tuple[str, ...]) -> bool:
+        on = [where[name] for name in path]
+        if on[0] == on[-1] and len(set(on)) > 1:
+            return True
+        return any(returns([*path, v], named) for u, v in edges if u == path[-1] and v in named)
+
+    for group in problem.graph.groups:
+        nodes = [where[name] for name in group.tasks]
+        broken = {
+            "together": len(set(nodes)) > 1,
+            "apart": len(set(nodes)) < len(nodes),
+            "contiguous": any(returns([name], group.tasks) for name in group.tasks),
+        }
+        if broken[group.rule]:
+            return False
+    return True
+
+
+def timeless(
+    problem: Problem, place: tuple[int, ...], length: Any, edges: list[tuple[int, int, int]]
+) -> dict[str, float]:
+    """Metrics that need no times, straight from SPEC section 4."""
+    nodes, routes = problem.network.nodes, problem.tables.routes
+    found = dict.fromkeys(TIMELESS, 0.0)
+    load = [0.0] * len(nodes)
+    for i, (task, k) in enumerate(zip(problem.graph.tasks, place, strict=True)):
+        taken = float(length[i, k]) * task.slots
+        found["energy"] += taken * nodes[k].busy_power
+        found["cost"] += taken * nodes[k].price
+        found["risk"] += float(length[i, k]) * nodes[k].failure_rate
+        load[k] += taken / nodes[k].slots
+    found["period"] = max(load)
+    for h, k, l in {(h, place[i], place[j]) for i, j, h in edges if place[i] != place[j]}:
+        moved = float(problem.tables.item_bytes[h])
+        found["energy"] += moved * float(routes.energy[k, l])
+        found["cost"] += moved * float(routes.price[k, l])
+        found["traffic"] += moved * float(routes.hops[k, l])
+    return found
+
+
+def timed(problem: Problem, known: dict[str, float], finish: Any) -> dict[str, float]:
+    tasks, latency = problem.graph.tasks, float(finish.max())
+    idle = sum(node.idle_power for node in problem.network.nodes)
+    late = [max(0.0, f - (math.inf if t.due is None else t.due)) for t, f in zip(tasks, finish, strict=True)]
+    return {
+        **known,
+        "latency": latency,
+        "completion": sum(t.weight * float(f) for t, f in zip(tasks, finish, strict=True)),
+        "tardiness": sum(t.weight * float(l) for t, l in zip(tasks, late, strict=True)),
+        "energy": known["energy"] + idle * latency,
+    }
+
+
+def active(
+    problem: Problem, place: tuple[int, ...], order: tuple[int, ...],
+    length: Any, delay: Any, edges: list[tuple[int, int, int]],
+) -> list[float] | None:  # fmt: skip
+    """Each task in turn at its earliest, between others too; ``None`` where memory is short."""
+    tables = problem.tables
+    held = [0.0] * tables.nodes
+    for i, k in enumerate(place):
+        held[k] += float(tables.resident_of(i, k))
+    if any(held[k] > tables.memory_capacity[k] * (1 + 1e-9) for k in range(tables.nodes)):
+        return None
+    begin: dict[int, float] = {}
+    end: dict[int, float] = {}
+
+    def fits(j: int, k: int, moment: float) -> bool:
+        run = [i for i in begin if place[i] == k and begin[i] <= moment < end[i]]
+        slots = sum(int(tables.task_slots[i]) for i in [*run, j])
+        memory = held[k] + sum(float(tables.memory_of(i, k)) for i in [*run, j])
+        room = tables.memory_capacity[k] * (1 + 1e-9)
+        return bool(slots <= tables.node_slots[k] and memory <= room)
+
+    for j in order:
+        k, lasts = place[j], float(length[j, place[j]])
+        arrivals = [end[i] + float(delay[h, place[i], k]) for i, to, h in edges if to == j]
+        ready = max([float(tables.release[j]), *arrivals])
+        moments = [ready, *sorted(f for f in end.values() if f > ready)] if lasts > 0 else []
+        begin_j = ready if lasts == 0 else None
+        for moment in moments:
+            inside = [s for s in begin.values() if moment < s < moment + lasts]
+            if all(fits(j, k, at) for at in [moment, *inside]):
+                begin_j = moment
+                break
+        if begin_j is None:
+            return None
+        begin[j], end[j] = begin_j, begin_j + lasts
+    return [end[i] for i in range(tables.tasks)]
+
+
+def crowded(dice: random.Random) -> Problem:
+    """Few nodes of several slots and little memory, many tasks that may meet, many ties."""
+    nodes = [
+        Node(f"n{k}", slots=dice.choice([2, 2, 3]), memory=dice.choice([4, 6, None]))
+        for k in range(dice.choice([1, 1, 2]))
+    ]
+    tasks = [
+        Task(
+            f"t{i}", work=dice.choice([0, 1, 1, 2, 2.5]), slots=dice.choice([1, 1, 1, 2]),
+            memory=dice.choice([0, 1, 2]), resident=dice.choice([0, 0, 0.5]),
+            release=dice.choice([0, 0, 0, 1]), due=dice.choice([None, 1, 3]),
+            weight=dice.choice([0, 1, 2]),
+        )
+        for i in range(dice.choice([4, 5]) if len(nodes) == 1 else 4)
+    ]  # fmt: skip
+    pairs = itertools.combinations(range(len(tasks)), 2)
+    edges = [Edge(f"t{i}", f"t{j}", bytes=1) for i, j in pairs if dice.random() < 0.15]
+    links = [Link("n0", "n1", bandwidth=dice.choice([1, 2]))] if len(nodes) == 2 else []
+    return Problem(network=Network(nodes, links), graph=Graph(tasks, edges))
+
+
+def drawn(seed: int) -> tuple[Problem, dict[str, float], dict[str, float], float]:
+    """An instance, a goal, limits that cut close, and the least objective of all its plans."""
+    dice = random.Random(f"milp {seed}")
+    if seed % 4 == 0:  # placements matter
+        problem, names = draw_problem(seed, UNTIMED, tasks=(3, 5), nodes=(2, 3)), TIMELESS[1:]
+    elif seed % 4 == 1:  # orders matter
+        problem, names = crowded(dice), METRICS
+    else:
+        problem, names = draw_problem(seed, FEATURES, tasks=(2, 4), nodes=(2, 3)), METRICS
+    plans = list(all_plans(problem))
+    minimize = {m: dice.choice([0.5, 1.0, 2.0]) for m in dice.sample(names, dice.choice([1, 2, 3]))}
+    limits = {}
+    if dice.random() < 0.4:
+        metric = dice.choice(names)
+        values = sorted(plan[metric] for plan in plans)
+        limits[metric] = values[len(values) // 10] * dice.choice([1.0, 1.1, 0.9]) if values else 0.0
+    kept = [p for p in plans if all(p[m] <= most * (1 + 1e-9) for m, most in limits.items())]
+    best = min((sum(w * p[m] for m, w in minimize.items()) for p in kept), default=math.inf)
+    return problem, minimize, limits, best
+
+
+def agrees_with_all_plans(seed: int, solver: str) -> None:
+    problem, minimize, limits, best = drawn(seed)
+    result = offload.solve(
+        problem, "milp", minimize, limits, gap=1e-7, threads=1, options={"solver": solver}
+    )
+    if best == math.inf:
+        assert result.status == "infeasible", f"seed {seed}: {result}, and no plan holds"
+        return
+    assert result.status == "optimal", f"seed {seed}: {result}, the optimum is {best!r}"
+    assert result.objective == pytest.approx(best, rel=1e-6, abs=1e-12), f"seed {seed}"
+    assert result.bound <= best * (1 + 1e-12), f"seed {seed}: {result}, the optimum is {best!r}"
+
+
+@pytest.mark.parametrize("seed", range(36))
+def test_highs_agrees_with_all_placements_and_orders(seed: int) -> None:
+    agrees_with_all_plans(seed, "highs")
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_cbc_agrees_with_all_placements_and_orders(seed: int) -> None:
+    agrees_with_all_plans(seed, "cbc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_many_more_agree_with_all_placements_and_orders(solver: str) -> None:
+    for seed in range(1000, 1080):
+        agrees_with_all_plans(seed, solver)
+
+
+# -- published figures ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(("name", "optimum"), [("topcuoglu-2002", 73), ("arabnejad-barbosa-2014", 113)])
+def test_published_graphs_are_solved_to_their_optimum(name: str, optimum: float, solver: str) -> None:
+    problem = offload.load(INSTANCES / f"{name}.json")
+    result = offload.solve(problem, "milp", gap=1e-7, time_limit=None, options={"solver": solver})
+    assert (result.status, result.objective) == ("optimal", optimum)
+    assert optimum * (1 - 1e-7) <= result.bound <= optimum
+    assert {"highs": "highspy", "cbc": "cbc"}[solver] in result.versions
+
+
+# -- rules, one by one ---------------------------------------------------------------------------
+
+
+def line(count: int = 2, **link: Any) -> Network:
+    """Nodes n0, n1, ... of speed 1, a link between each two."""
+    nodes = [Node(f"n{k}") for k in range(count)]
+    pairs = itertools.combinations(range(count), 2)
+    return Network(nodes, [Link(f"n{a}", f"n{b}", **link) for a, b in pairs])
+
+
+def optimum(problem: Problem, minimize: str = "latency", **options: Any) -> float:
+    result = offload.solve(problem, "milp", minimize, gap=1e-7, threads=1, **options)
+    assert result.status == "optimal", str(result)
+    return float(result.objective)
+
+
+def test_tasks_that_start_together_still_count_one_another() -> None:
+    network = Network([Node("n0", slots=2)])
+    tasks = [Task(f"t{i}", work=1) for i in range(5)]
+    assert optimum(Problem(network=network, graph=Graph(tasks))) == 3
+
+
+def test_tasks_of_several_slots_are_packed() -> None:
+    network = Network([Node("n0", slots=3)])
+    tasks = [Task(f"t{i}", work=w, slots=s) for i, (w, s) in enumerate([(2, 2), (2, 1), (1, 3), (2, 1)])]
+    assert optimum(Problem(network=network, graph=Graph(tasks))) == 5
+
+
+def test_working_memory_keeps_tasks_apart_in_time() -> None:
+    network = Network([Node("n0", slots=3, memory=5)])
+    tasks = [Task("a", work=1, memory=2, resident=1), *(Task(n, work=1, memory=2) for n in "bc")]
+    assert optimum(Problem(network=network, graph=Graph(tasks))) == 2
+
+
+def test_tasks_without_length_hold_nothing() -> None:
+    network = Network([Node("n0", memory=2)])
+    tasks = [Task("a", work=1, memory=2), Task("b", work=0, memory=9), Task("c", work=0)]
+    problem = Problem(network=network, graph=Graph(tasks, [Edge("a", "c")]))
+    assert optimum(problem) == 1
+
+
+@pytest.mark.parametrize("minimize", ["traffic", "latency"])
+def test_an_item_moves_once_to_each_node(minimize: str) -> None:
+    tasks = [Task("a", work=1, allow=("n0",)), *(Task(n, work=1, allow=("n1",)) for n in "bc")]
+    edges = [Edge("a", name, bytes=3, item="frame") for name in "bc"]
+    problem = Problem(network=line(bandwidth=1.0), graph=Graph(tasks, edges))
+    assert optimum(problem, minimize) == {"traffic": 3, "latency": 6}[minimize]
+
+
+@pytest.mark.parametrize("minimize", ["cost", "latency"])
+def test_a_contiguous_group_does_not_come_back(minimize: str) -> None:
+    nodes = [Node("n0", price=1), Node("n1", price=1)]
+    tasks = [Task(n, time={"n0": 1, "n1": 9}) for n in "ac"] + [Task("b", time={"n0": 9, "n1": 1})]
+    graph = Graph(tasks, [Edge("a", "b"), Edge("b", "c")])
+    free = Problem(network=Network(nodes, [Link("n0", "n1")]), graph=graph)
+    held = free.replace(graph=Graph(tasks, graph.edges, [Group("contiguous", ("a", "b", "c"))]))
+    assert optimum(free, minimize) == 3
+    assert optimum(held, minimize) == 11
+
+
+def test_a_deadline_met_to_the_last_digit_is_met() -> None:
+    tasks = [Task("a", work=0.1), Task("b", work=0.2, deadline=0.1 + 0.2)]
+    problem = Problem(network=Network([Node("n0")]), graph=Graph(tasks, [Edge("a", "b")]))
+    assert optimum(problem) == 0.1 + 0.2
+
+
+def test_a_deadline_missed_by_a_millionth_is_missed() -> None:
+    tasks = [Task("a", work=0.1), Task("b", work=0.2, deadline=0.3 * (1 - 1e-6))]
+    problem = Problem(network=Network([Node("n0")]), graph=Graph(tasks, [Edge("a", "b")]))
+    assert milp.solve(Request(problem, Goal({"latency": 1}, {}))).infeasible
+
+
+@pytest.mark.parametrize("metric", ["latency", "cost", "completion"])
+def test_a_limit_at_the_optimum_is_kept_and_one_below_it_is_not(metric: str) -> None:
+    problem = hard(6, 3)
+    nodes = [replaced(n, price=k / 7 + 0.1) for k, n in enumerate(problem.network.nodes)]
+    problem = problem.replace(network=replaced(problem.network, nodes=tuple(nodes)))
+    least = offload.solve(problem, "milp", metric, gap=1e-7, time_limit=None).objective
+    kept = offload.solve(problem, "milp", metric, {metric: least}, time_limit=None)
+    assert kept.status == "optimal"
+    assert kept.objective == pytest.approx(least, rel=1e-9)
+    cut = offload.solve(problem, "milp", metric, {metric: least * (1 - 1e-6)}, time_limit=None)
+    assert cut.status == "infeasible"
+
+
+def replaced(struct: Any, **changes: Any) -> Any:
+    import msgspec
+
+    return msgspec.structs.replace(struct, **changes)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e6, 1e12])
+def test_the_answer_does_not_depend_on_the_unit_of_time(scale: float) -> None:
+    problem = offload.load(INSTANCES / "topcuoglu-2002.json")
+    tasks = [
+        replaced(task, time={k: v * scale for k, v in task.time.items()})
+        for task in problem.graph.tasks
+    ]
+    edges = [replaced(edge, bytes=edge.bytes * scale) for edge in problem.graph.edges]
+    problem = problem.replace(graph=Graph(tasks, edges))
+    assert optimum(problem, time_limit=None) == pytest.approx(73 * scale, rel=1e-9)
+
+
+# -- manners -------------------------------------------------------------------------------------
+
+
+def hard(tasks: int = 40, nodes: int = 5) -> Problem:
+    """An instance of unrelated times; at its usual size it takes far longer than a test."""
+    dice = np.random.default_rng(5)
+    times = dice.uniform(5, 20, (tasks, nodes))
+    drawn_tasks = [
+        Task(f"t{i}", time={f"n{k}": float(t) for k, t in enumerate(row)})
+        for i, row in enumerate(times)
+    ]
+    chosen = [(i, j) for i, j in itertools.combinations(range(tasks), 2) if dice.random() < 0.08]
+    edges = [Edge(f"t{i}", f"t{j}", bytes=float(dice.uniform(5, 20))) for i, j in chosen]
+    return Problem(network=line(nodes, bandwidth=1.0), graph=Graph(drawn_tasks, edges))
+
+
+LATENCY = Goal({"latency": 1.0}, {})
+
+
+def holds(answer: Answer, problem: Problem) -> bool:
+    """Whether there is a plan that holds and a bound that is not above it."""
+    assert answer.plan is not None
+    assert answer.bound is not None
+    return not offload.check(problem, answer.plan) and answer.bound <= answer.plan.metrics["latency"]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_cancelled_solve_gives_its_best_plan_and_a_bound(solver: str) -> None:
+    problem, cancel = hard(), threading.Event()
+    threading.Timer(0.8, cancel.set).start()
+    request = Request(problem, LATENCY, cancel=cancel, options={"solver": solver})
+    answer = milp.solve(request)
+    assert answer.stopped == "cancelled"
+    assert holds(answer, problem)
+    assert not answer.infeasible
+
+
+def test_a_solve_that_is_cancelled_before_it_starts_has_no_plan() -> None:
+    cancel = threading.Event()
+    cancel.set()
+    answer = milp.solve(Request(hard(), LATENCY, cancel=cancel))
+    assert (answer.plan, answer.stopped, answer.infeasible) == (None, "cancelled", False)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_time_limit_is_no_proof(solver: str) -> None:
+    problem = hard()
+    result = offload.solve(problem, "milp", time_limit=1.0, options={"solver": solver})
+    assert (result.status, result.stopped) == ("feasible", "time")
+    assert result.bound < result.objective
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_work_limit_stops_after_that_many_nodes(solver: str) -> None:
+    problem = hard(14, 3)
+    request = Request(problem, LATENCY, work_limit=2, options={"solver": solver})
+    answer = milp.solve(request)
+    assert answer.stopped == "work"
+    assert holds(answer, problem)
+
+
+def test_equal_seeds_give_equal_answers_on_one_thread() -> None:
+    problem = hard(14, 3)
+    request = Request(problem, LATENCY, work_limit=5, threads=1, seed=7)
+    first, second = milp.solve(request), milp.solve(request)
+    assert first.plan is not None
+    assert second.plan is not None
+    assert first.bound == second.bound
+    assert first.plan.parts.start.tolist() == second.plan.parts.start.tolist()
+    assert first.plan.nodes.tolist() == second.plan.nodes.tolist()
+
+
+def test_a_start_is_the_least_that_is_answered() -> None:
+    problem = hard(12, 3)
+    best = offload.solve(problem, "milp", threads=1, time_limit=None).plan
+    answer = milp.solve(Request(problem, LATENCY, work_limit=0, start=best))
+    assert answer.plan is not None
+    assert answer.plan.metrics["latency"] == best.metrics["latency"]
+
+
+def test_a_wide_gap_is_asked_for_and_kept() -> None:
+    problem = hard(12, 3)
+    best = offload.solve(problem, "milp", threads=1, time_limit=None).objective
+    answer = milp.solve(Request(problem, LATENCY, gap=0.2, threads=1))
+    assert answer.plan is not None
+    assert answer.bound <= best
+    assert answer.plan.metrics["latency"] - answer.bound <= 0.2 * answer.plan.metrics["latency"]
+
+
+def test_bounds_and_plans_that_are_reported_on_the_way_only_get_better() -> None:
+    problem = hard(12, 3)
+    plans, bounds = [], []
+
+    def report(plan: Any, bound: float | None) -> None:
+        if plan is not None:
+            plans.append(plan.metrics["latency"])
+        if bound is not None:
+            bounds.append(bound)
+
+    answer = milp.solve(Request(problem, LATENCY, threads=1, report=report))
+    assert plans == sorted(plans, reverse=True)
+    assert bounds == sorted(bounds)
+    assert plans[-1] == answer.plan.metrics["latency"]
+    assert bounds[-1] <= plans[-1]
+
+
+def test_a_model_that_is_too_large_is_not_built() -> None:
+    tasks = [Task(f"t{i}", work=1.0 + i % 7) for i in range(500)]
+    problem = Problem(network=line(3), graph=Graph(tasks))
+    answer = milp.solve(Request(problem, LATENCY))
+    assert answer.stopped == "work"
+    assert "rows and columns" in str(answer.reason)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_nothing_is_printed(solver: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for minimize in ("latency", "traffic"):
+        offload.solve(hard(8, 3), "milp", minimize, options={"solver": solver})
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_unknown_solver_is_refused() -> None:
+    request = Request(hard(), LATENCY, options={"solver": "gurobi"})
+    with pytest.raises(offload.OffloadError, match="option 'solver': must be 'highs' or 'cbc'"):
+        milp.solve(request)
+
+
+def test_cbc_takes_over_where_highs_does_not_load() -> None:
+    script = """
+import sys
+sys.modules["highspy"] = None  # what an import of an absent module does
+import offload
+from offload.errors import SolverUnavailable
+problem = offload.load(sys.argv[1])
+assert "cbc" in offload.solve(problem, "milp").versions
+try:
+    offload.solve(problem, "milp", options={"solver": "highs"})
+except SolverUnavailable as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, INSTANCES / "topcuoglu-2002.json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "highs does not load here; install highspy" in done.stdout
+
+
+@pytest.mark.parametrize("minimize", ["latency", "traffic"])
+def test_the_model_can_be_written_and_solved_elsewhere(minimize: str, tmp_path: Path) -> None:
+    problem = offload.load(INSTANCES / "topcuoglu-2002.json")
+    case = Case(problem, Goal({minimize: 1.0}, {}))
+    kind = {
+        "latency": milp_scheduling.SchedulingModel, "traffic": milp_assignment.AssignmentModel
+    }[minimize]  # fmt: skip
+    model = kind(case, math.inf)
+    for _ in model.build():
+        pass
+    model.problem.writeLP(str(tmp_path / "model.lp"))
+    solver = highspy.Highs()
+    solver.setOptionValue("output_flag", False)
+    solver.readModel(str(tmp_path / "model.lp"))
+    solver.run()
+    best = solver.getInfo().objective_function_value * model.unit
+    assert best == pytest.approx({"latency": 73, "traffic": 0}[minimize], rel=1e-6)
+
+
+def test_placements_alone_and_schedules_agree_where_both_apply() -> None:
+    for seed in range(8):
+        problem = draw_problem(seed, sorted({*FEATURES} - {"deadline"}), tasks=(3, 5), nodes=(2, 3))
+        nodes = tuple(replaced(n, idle_power=0.0) for n in problem.network.nodes)
+        problem = problem.replace(network=replaced(problem.network, nodes=nodes))
+        goal = Goal({"energy": 1.0, "traffic": 0.5}, {})
+        alone = milp.solve(Request(problem, goal, gap=1e-7))
+        # A limit that cuts nothing, but needs a schedule.
+        timed_goal = goal._replace(limits={"latency": 1e6})
+        both = milp.solve(Request(problem, timed_goal, gap=1e-7))
+        values = [a.plan.objective(goal.minimize) for a in (alone, both) if a.plan is not None]
+        assert len(values) == 2, f"seed {seed}"
+        assert values[0] == pytest.approx(values[1], rel=1e-6), f"seed {seed}"
+
+
+def test_what_rounding_alone_makes_good_is_forbidden_and_the_search_goes_on() -> None:
+    # The cheap node misses the limit by more than the checker lets pass, and less than what the
+    # model gives away; the next best plan is the answer.
+    nodes = [Node("n0", price=0, failure_rate=1 + 2.5e-9), Node("n1", price=1, failure_rate=1)]
+    problem = Problem(network=Network(nodes), graph=Graph([Task("a", work=1)]))
+    answer = milp.solve(Request(problem, Goal({"cost": 1.0}, {"risk": 1.0}), gap=1e-7))
+    assert answer.plan is not None
+    assert answer.plan.metrics["cost"] == 1
+    assert answer.bound == pytest.approx(1, rel=1e-6)
+
+
+def test_requests_are_left_as_they_were() -> None:
+    request = Request(hard(8, 3), LATENCY, options={"solver": "highs"})
+    before = replace(request)
+    milp.solve(request)
+    assert request == before
