@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offload.arrays import FloatArray
+from offload.arrays import FloatArray, IntArray
 from offload.metrics import Measured, transfer_energy
 from offload.problem import METRICS, Problem
 from offload.tables import Lists
@@ -159,25 +159,36 @@ class Plan:
     # -- explanation -----------------------------------------------------------------------------
 
     @cached_property
-    def ready(self) -> FloatArray:
-        """When each part could have started but for its node: release and arrivals; float64[P]."""
+    def _inputs(self) -> tuple[FloatArray, FloatArray]:
+        """Ready times, and how long the input that arrived last was under way; float64[P] each."""
         tables, parts, rows = self.problem.tables, self.parts, self.transfers
         cell = parts.task.astype(np.int64) * tables.nodes + parts.node
-        ready = tables.release[parts.task].copy()
-        row_of = {int(c): p for p, c in enumerate(cell)}
-        owner, task = self.waiting.gather(np.arange(len(rows.plan)))
-        waiters = task.astype(np.int64) * tables.nodes + rows.dst[owner]
-        for x, c in zip(owner.tolist(), waiters.tolist(), strict=True):
-            p = row_of.get(c)
-            if p is not None:
-                ready[p] = max(ready[p], rows.finish[x])
-        on = Lists.group(parts.task, tables.tasks)
-        for p in range(len(parts.task)):
-            for e in tables.incoming.of(int(parts.task[p])).tolist():
-                for q in on.of(int(tables.edge_src[e])).tolist():
-                    if parts.node[q] == parts.node[p]:
-                        ready[p] = max(ready[p], parts.finish[q])
-        return ready
+        by_cell = np.argsort(cell, kind="stable")
+        ready, moving = tables.release[parts.task].copy(), np.zeros(len(cell))
+
+        def part_at(task: IntArray, node: IntArray) -> NDArray[np.int64]:
+            """The part of a task on a node, or -1."""
+            wanted = task.astype(np.int64) * tables.nodes + node
+            place = np.searchsorted(cell, wanted, sorter=by_cell)
+            found = by_cell[np.minimum(place, len(cell) - 1)] if len(cell) else place
+            return np.where(cell[found] == wanted, found, -1) if len(cell) else found - 1
+
+        owner, edge = tables.incoming.gather(parts.task)
+        sender = part_at(tables.edge_src[edge], parts.node[owner])
+        owner, sender = owner[sender >= 0], sender[sender >= 0]
+        np.maximum.at(ready, owner, parts.finish[sender])
+        row, task = self.waiting.gather(np.arange(len(rows.plan)))
+        part = part_at(task, rows.dst[row])
+        row, part = row[part >= 0], part[part >= 0]
+        np.maximum.at(ready, part, rows.finish[row])
+        last = rows.finish[row] >= ready[part]
+        np.maximum.at(moving, part[last], (rows.finish - rows.start)[row[last]])
+        return ready, moving
+
+    @property
+    def ready(self) -> FloatArray:
+        """When each part could have started but for its node: release and arrivals; float64[P]."""
+        return self._inputs[0]
 
     @cached_property
     def energy_of_parts(self) -> FloatArray:
@@ -188,8 +199,9 @@ class Plan:
     def to_frame(self) -> pd.DataFrame:
         """A row a task (a part of a split one): where, when, and what it waited for.
 
-        Columns: task, node, mode, fraction, ready (release and arrivals), waiting (start - ready:
-        for slots or memory of its node), start, execution, finish (all seconds), energy (J).
+        Columns: task, node, mode, fraction, transfer (how long the input that arrived last was
+        under way, 0 if it did not move), ready (release and arrivals), waiting (start - ready: for
+        slots or memory of its node), start, execution, finish (all seconds), energy (J).
         """
         import pandas as pd
 
@@ -200,6 +212,7 @@ class Plan:
             "node": [tables.node_ids[k] for k in parts.node],
             "mode": [tables.mode_ids[k][m] for k, m in modes],
             "fraction": parts.fraction,
+            "transfer": self._inputs[1],
             "ready": self.ready,
             "waiting": np.maximum(parts.start - self.ready, 0.0),
             "start": parts.start,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import random
 import subprocess
 import sys
 from decimal import Decimal
@@ -11,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from drawing import draw_problem
@@ -30,7 +30,6 @@ def test_a_file_and_an_object_are_one_thing() -> None:
     made, read = from_objects(street()), from_text(street())
     assert made == read
     assert made.digest == read.digest
-    assert repr(made) == repr(read)
 
 
 def test_values_take_their_declared_types() -> None:
@@ -92,7 +91,7 @@ def test_other_values_are_refused(fields: dict[str, Any], message: str) -> None:
 def test_keys_of_mappings_are_texts() -> None:
     for key in (1, None, ("a", "b")):
         time: Any = {key: 2.0}
-        with pytest.raises(InstanceError, match=r"time: must have texts as keys, got .*; write '"):
+        with pytest.raises(InstanceError, match=r"time: must have texts as keys, got .*; write "):
             Problem(network=Network([Node("a")]), graph=Graph([Task("t", time=time)]))
 
 
@@ -174,25 +173,23 @@ def test_tables_and_digest_are_made_once() -> None:
     assert problem.digest is problem.digest
 
 
-def test_every_record_is_kept_out_of_the_garbage_collector() -> None:
-    """Hundreds of thousands of records must not slow down a program that loads them."""
-    records = [getattr(offload, name) for name in ("Node", "Link", "Task", "Edge", "Data", "Codec")]
-    assert not any(msgspec.structs.StructConfig.gc.__get__(r.__struct_config__) for r in records)
-
-
 # -- the order of tasks ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(20))
 def test_the_topological_order_keeps_every_edge(seed: int) -> None:
-    problem = draw_problem(seed, tasks=(1, 30))
-    order = problem.resolved.order.tolist()
-    names = [task.id for task in problem.graph.tasks]
-    assert sorted(order) == list(range(len(names)))
-    rank = {names[i]: q for q, i in enumerate(order)}
-    assert all(rank[edge.src] < rank[edge.dst] for edge in problem.graph.edges)
-    ends = [(names[i], names[j]) for i, j in zip(*problem.resolved[:2], strict=True)]
-    assert ends == [(edge.src, edge.dst) for edge in problem.graph.edges]
+    rng = random.Random(seed)
+    rank = rng.sample(range(30), 30)
+    pairs = [(i, j) for i in range(30) for j in range(30) if rank[i] < rank[j]]
+    edges = [Edge(f"t{i}", f"t{j}") for i, j in rng.sample(pairs, rng.choice([0, 10, 60, 400]))]
+    graph = Graph([Task(f"t{i}", work=1) for i in range(30)], edges)
+    src, dst, order = Problem(network=Network([Node("n")]), graph=graph).resolved
+    assert sorted(order) == list(range(30))
+    assert [(f"t{i}", f"t{j}") for i, j in zip(src, dst, strict=True)] == [
+        (edge.src, edge.dst) for edge in edges
+    ]
+    at = np.argsort(order)
+    assert (at[src] < at[dst]).all()
 
 
 def test_tasks_that_do_not_wait_keep_their_order() -> None:
