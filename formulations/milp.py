@@ -10,14 +10,14 @@ believes, by a rounding, that one combination of 0-1 decisions is forbidden (its
 known) and the solver goes on. The models are relaxed in a plan's favour, so that "infeasible" is
 a proof.
 
-Work (`work_limit`) is branch-and-bound nodes, all runs together.
+A start matters: it bounds the horizon, and with it every big-M. Work (`work_limit`) is
+branch-and-bound nodes, all runs together.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 import pulp
@@ -26,14 +26,12 @@ from formulations.milp_assignment import AssignmentModel, suffices
 from formulations.milp_engine import Control, Outcome, run, solver_of, versions
 from formulations.milp_scheduling import SchedulingModel
 from formulations.milp_terms import Case
-from offload import registry
 from offload.bounds import lower_bound
 from offload.plan import Plan
 from offload.registry import Answer, Request
 
 __all__ = ["solve"]
 
-HINTS = ("heft", "peft")  # quick plans: they make the horizon, and with it every big-M, small
 REBUILDS = 3  # models made anew where a far better plan leaves room for finer scales
 ROUNDS = 50  # combinations forbidden by rounding before the method gives up on the proof
 MOST = 400_000  # rows and columns of a model: a larger one takes minutes to build, to no avail
@@ -72,7 +70,6 @@ def solve(request: Request) -> Answer:
     if (size := kind.size_of(case)) > MOST:
         reason = f"the model has about {size} rows and columns, and above {MOST} none is built"
         return search.answer("work", reason)
-    search.hint()
     for _ in range(REBUILDS):
         if (why := search.stopped()) or search.proved:
             return search.answer(why)
@@ -131,16 +128,6 @@ class _Search:
     def proved(self) -> bool:
         """Whether the gap is closed as far as was asked for."""
         return self.best is not None and self.value - self.bound <= self.request.gap * self.value
-
-    def hint(self) -> None:
-        """Try quick plans."""
-        request = self.request
-        for name in HINTS:
-            if not request.stopped:
-                quick = replace(request, start=None, options={}, report=lambda plan, bound: None)
-                plan = registry.find(name).load()(quick).plan
-                if plan is not None:
-                    self.take(plan)
 
     # -- answers ---------------------------------------------------------------------------------
 

@@ -132,7 +132,8 @@ def digest(problem: Problem) -> str:
 
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the instance file."""
-    made = msgspec.json.schema(Problem)
+    # By way of text, so that the lists in it are lists.
+    made = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Problem)))
     for part in made["$defs"].values():
         part["description"] = part["description"].partition("\n\n")[0]
     return {

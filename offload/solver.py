@@ -145,6 +145,8 @@ def solve(
         _refuse(problem, goal, entry, chosen)
     elif chosen:
         raise OffloadError(f"options: 'auto' has none, got {sorted(chosen)}; name a method")
+    else:
+        _refuse_all(problem, goal)
     judge = _Judge(problem, goal, method, began, on_progress)
     if start is not None:
         _take_start(judge, start)
@@ -249,6 +251,16 @@ def _refuse(problem: Problem, goal: Goal, entry: Entry, options: Mapping[str, An
             raise OffloadError(
                 f"options.{name}: method {entry.name!r} has no such option; known: {known}"
             )
+
+
+def _refuse_all(problem: Problem, goal: Goal) -> None:
+    """Where no method honours all of an instance, `auto` has none to choose from."""
+    table = registry.entries().values()
+    lacking = [set(missing_features(problem, goal, entry)) for entry in table]
+    if all(lacking):
+        used = features_used(problem, goal)
+        nowhere = [name for name in used if all(name in missing for missing in lacking)]
+        raise Unsupported("auto", nowhere or used, "no method honours all of it so far")
 
 
 def missing_features(problem: Problem, goal: Goal, entry: Entry) -> list[str]:

@@ -29,7 +29,7 @@ from offload import (
 
 __all__ = [
     "DROP", "FIELDS", "MAKERS", "REQUIRED", "Field", "Maker", "as_path", "edited", "from_objects",
-    "from_text", "issues_of", "place", "street",
+    "from_text", "issues_of", "parts_of", "place", "street",
 ]  # fmt: skip
 
 Maker = Callable[[dict[str, Any]], Problem]
@@ -178,7 +178,9 @@ def edited(tree: dict[str, Any], edits: dict[str, Any]) -> dict[str, Any]:
         parent: Any = tree
         for key in parents:
             parent = parent[key]
-        if value is DROP:
+        if value is DROP and isinstance(parent, dict):
+            parent.pop(last, None)
+        elif value is DROP:
             del parent[last]
         elif isinstance(parent, list) and last == len(parent):
             parent.append(value)
@@ -192,8 +194,8 @@ def from_text(tree: dict[str, Any]) -> Problem:
     return offload.loads(json.dumps(tree))
 
 
-def from_objects(tree: dict[str, Any]) -> Problem:
-    """The instance built in Python, with the tree's values just as they are."""
+def parts_of(tree: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a problem: records with the tree's values, just as they are."""
     network, graph = tree["network"], tree["graph"]
     nodes = [
         Node(**{**node, "modes": [Mode(**mode) for mode in node.get("modes", ())]})
@@ -207,12 +209,17 @@ def from_objects(tree: dict[str, Any]) -> Problem:
         [Group(**group) for group in graph.get("groups", ())],
     )
     known = ("name", "description", "source", "minimize", "limits")
-    return Problem(
-        network=Network(nodes, links, **rest), graph=made,
-        data=[Data(**item) for item in tree.get("data", ())],
-        codecs=[Codec(**codec) for codec in tree.get("codecs", ())],
+    return {
+        "network": Network(nodes, links, **rest), "graph": made,
+        "data": [Data(**item) for item in tree.get("data", ())],
+        "codecs": [Codec(**codec) for codec in tree.get("codecs", ())],
         **{key: tree[key] for key in known if key in tree},
-    )  # fmt: skip
+    }  # fmt: skip
+
+
+def from_objects(tree: dict[str, Any]) -> Problem:
+    """The instance built in Python."""
+    return Problem(**parts_of(tree))
 
 
 MAKERS: tuple[Maker, ...] = (from_text, from_objects)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from brute_force import everything
@@ -16,25 +18,27 @@ from offload.problem import METRICS
 ROUNDING = 1 + 1e-12
 
 
+@cache
+def drawn() -> list[tuple[str, Problem, offload.Plan]]:
+    """Plans that hold, of instances over all features."""
+    problems = {f"instance {seed}": draw_problem(seed, tuple(FEATURES)) for seed in range(150)}
+    plans = [(name, problem, draw_plan(problem, 1, tries=2)) for name, problem in problems.items()]
+    return [(name, problem, plan) for name, problem, plan in plans if plan is not None]
+
+
 def test_no_plan_of_any_instance_is_below() -> None:
-    drawn = 0
-    for seed in range(250):
-        problem = draw_problem(seed, tuple(FEATURES))
-        plan = draw_plan(problem, seed, tries=2)
-        if plan is None:
-            continue
-        drawn += 1
+    assert len(drawn()) > 100
+    for name, problem, plan in drawn():
         for metric, bound in metric_bounds(problem).items():
-            assert bound <= plan.metrics[metric] * ROUNDING, f"instance {seed}: {metric}"
+            assert bound <= plan.metrics[metric] * ROUNDING, f"{name}: {metric}"
         weights = {metric: 1.0 + n for n, metric in enumerate(METRICS)}
-        assert lower_bound(problem, weights) <= plan.objective(weights) * ROUNDING
-    assert drawn > 200
+        assert lower_bound(problem, weights) <= plan.objective(weights) * ROUNDING, name
 
 
 def test_no_optimum_is_below() -> None:
     honours = registry.find("cpsat").honours - {"limits"}
     tight = dict.fromkeys(METRICS, 0)
-    for seed in range(120):
+    for seed in range(80):
         problem = draw_problem(seed, honours, tasks=(1, 4), nodes=(1, 3))
         plans = everything(problem)
         if not plans.holds.any():
@@ -49,29 +53,24 @@ def test_no_optimum_is_below() -> None:
 
 
 def test_heads_and_tails_hold_in_every_plan() -> None:
-    for seed in range(150):
-        problem = draw_problem(seed, tuple(FEATURES))
-        plan = draw_plan(problem, seed, tries=2)
-        if plan is None:
-            continue
+    for name, problem, plan in drawn():
         tables, parts = problem.tables, plan.parts
         whole = ~tables.divisible[parts.task]
         at = parts.task[whole], parts.node[whole]
         late = 1e-9 * plan.metrics["latency"]
-        assert (heads(tables)[at] <= parts.start[whole] + late).all(), f"instance {seed}"
+        assert (heads(tables)[at] <= parts.start[whole] + late).all(), name
         last = parts.finish[whole] + tails(tables)[at]
-        assert (last <= plan.metrics["latency"] + late).all(), f"instance {seed}"
+        assert (last <= plan.metrics["latency"] + late).all(), name
 
 
 def test_bounds_without_pairs_of_nodes_are_true_and_weaker(monkeypatch: pytest.MonkeyPatch) -> None:
-    for seed in range(60):
-        problem = draw_problem(seed, tuple(FEATURES))
+    for name, problem, _ in drawn()[:50]:
         sharp = metric_bounds(problem)
         with monkeypatch.context() as patch:
             patch.setattr("offload.bounds._PAIRWISE", 0)
             blurred = metric_bounds(problem)
         for metric in METRICS:
-            assert blurred[metric] <= sharp[metric] * ROUNDING, f"instance {seed}: {metric}"
+            assert blurred[metric] <= sharp[metric] * ROUNDING, f"{name}: {metric}"
 
 
 # -- by hand -------------------------------------------------------------------------------------

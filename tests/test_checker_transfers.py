@@ -117,6 +117,17 @@ def test_codec() -> None:
     assert one(found(problem, CHAIN, [zapped])) == ("codec", ("x", "y"), None, ("zip",), "zap")
 
 
+def test_codec_of_another_edge() -> None:
+    codecs = [Codec("zip", 1, 0, 0), Codec("zap", 1, 0, 0)]
+    edges = [Edge("x", "y", 10, codecs=("zip",)), Edge("x", "z", 10, codecs=("zip", "zap"))]
+    problem = instance([X, Y, Z], edges, codecs=codecs)
+    rows = [*CHAIN, run("z", "b", 5.5, 7.5)]
+    for first, second, rules in (("zip", "zap", []), ("zap", "zip", ["codec"])):
+        moves = [send("x", "y", "a>b", 2, 3.5, codec=first)]
+        moves.append(send("x", "z", "a>b", 2, 3.5, codec=second))
+        assert [v.rule for v in found(problem, rows, moves)] == rules
+
+
 def test_reads_and_moves_have_no_codec() -> None:
     task = Task("x", work=2, reads=("d",), at="a", move_bytes=10)
     problem = instance([task], data=[Data("d", 10, ("a",))], codecs=[Codec("zip", 1, 0, 0)])
@@ -401,6 +412,12 @@ def test_each_part_receives_and_sends_its_share() -> None:
     rules = [(v.rule, v.items, v.needed) for v in found(problem, early, moves)]
     assert rules[:2] == [("precedence", ("w", "y"), 5.0), ("arrival", ("w", "y"), 5.5)]
     assert rules[2:] == [("slots", ("a", "w", "y"), 1)]
+
+
+def test_nothing_comes_from_a_divisible_task_that_is_missing() -> None:
+    problem = instance([Task("w", work=4, divisible=True), Y], [Edge("w", "y", 10)])
+    violations = found(problem, [run("y", "b", 6, 8)], [send("w", "y", "a>b", 4, 5.5)])
+    assert [v.rule for v in violations] == ["missing-task", "unneeded-transfer"]
 
 
 def test_source_of_a_part() -> None:

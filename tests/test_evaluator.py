@@ -17,7 +17,7 @@ import offload
 from offload.features import FEATURES
 from offload.problem import METRICS, Problem
 
-INSTANCES = 240
+INSTANCES = 160
 BATCH = 5
 DECODED = tuple(name for name in FEATURES if name != "splitting")
 ROUNDING = 1e-9

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from functools import cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -90,12 +92,13 @@ def case(seed: int, honours: frozenset[str]) -> Case:
     return Case(problem, minimize, limits, plans.best(minimize, limits))
 
 
-def agrees(method: str, seed: int, gap: float | None, within: float) -> None:
+def agrees(method: str, seed: int, gap: float | None, within: float, options: Any = None) -> None:
     """Solve an instance, and compare everything that is claimed with brute force."""
     problem, minimize, limits, best = case(seed, registry.find(method).honours)
     result = offload.solve(
-        problem, method, minimize, limits, SECONDS, gap=gap, threads=1 + seed % 4, seed=seed
-    )
+        problem, method, minimize, limits, SECONDS, gap=gap, threads=1 + seed % 4, seed=seed,
+        options=options,
+    )  # fmt: skip
     where = f"{method}, instance {seed}: {result}, brute force: {best and best.value!r}"
     if best is None:
         assert result.status == "infeasible", where
@@ -139,6 +142,58 @@ def test_a_small_gap_is_proved_as_well(method: str) -> None:
 def test_a_small_gap_is_proved_on_many(method: str) -> None:
     for seed in range(100, 200):
         agrees(method, seed, 1e-7, 1e-6)
+
+
+def test_cbc_agrees_as_well() -> None:
+    for seed in range(0, 60, 4):
+        agrees("milp", seed, None, 1e-4, {"solver": "cbc"})
+
+
+@pytest.mark.parametrize("horizon", [3, 50])
+def test_a_coarse_grid_proves_less_and_nothing_wrong(horizon: int) -> None:
+    for seed in range(0, 60, 3):
+        problem, minimize, limits, best = case(seed, registry.find("cpsat").honours)
+        result = offload.solve(
+            problem, "cpsat", minimize, limits, SECONDS, threads=1, options={"horizon": horizon}
+        )
+        where = f"instance {seed}: {result}, brute force: {best and best.value!r}"
+        if best is None:
+            assert result.status in ("infeasible", "unknown"), where
+            continue
+        assert result.status != "infeasible", where
+        assert result.bound is None or result.bound <= best.value * (1 + 1e-9), where
+        if result.objective is not None:
+            assert result.objective >= best.value * (1 - 1e-9), where
+        if result.status == "optimal":
+            assert result.objective == pytest.approx(best.value, rel=1e-4, abs=1e-12), where
+
+
+@pytest.mark.parametrize("method", EXACT)
+@pytest.mark.parametrize("name", ["topcuoglu-2002", "arabnejad-barbosa-2014"])
+def test_published_examples_are_solved_to_the_optimum(
+    method: str, name: str, instances: Path, golden: Path
+) -> None:
+    figures = json.loads((golden / "figures.json").read_text())
+    result = offload.solve(offload.load(instances / f"{name}.json"), method, threads=2)
+    assert result.status == "optimal"
+    assert result.objective == pytest.approx(figures[name]["optimum"], rel=1e-9)
+
+
+@pytest.mark.slow
+def test_exact_methods_agree_where_brute_force_is_too_slow() -> None:
+    honours = frozenset.intersection(*(registry.find(method).honours for method in EXACT))
+    for seed in range(40):
+        dice = random.Random(f"larger {seed}")
+        problem = draw_problem(seed, honours, tasks=(6, 9), nodes=(2, 4))
+        metric = dice.choice(METRICS)
+        results = [offload.solve(problem, method, metric, time_limit=20) for method in EXACT]
+        where = f"instance {seed}, {metric}: {[str(result) for result in results]}"
+        least = min(r.objective for r in results if r.objective is not None)
+        for result in results:
+            assert result.bound is not None, where
+            assert result.bound <= least * (1 + 1e-9), where
+            if result.status == "optimal":
+                assert result.objective == pytest.approx(least, rel=1e-4, abs=1e-12), where
 
 
 @pytest.mark.parametrize("method", EXACT)

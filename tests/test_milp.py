@@ -19,18 +19,22 @@ import pytest
 from drawing import draw_problem
 
 import offload
-from formulations import milp, milp_assignment, milp_scheduling
+from formulations import milp, milp_assignment
+from formulations.milp_assignment import AssignmentModel
+from formulations.milp_engine import Control, run
+from formulations.milp_scheduling import SchedulingModel
 from formulations.milp_terms import Case
 from offload import Edge, Graph, Group, Link, Network, Node, Problem, Task, registry
 from offload.features import Goal
 from offload.problem import METRICS
-from offload.registry import Answer, Request
+from offload.registry import Request
 
 INSTANCES = Path(__file__).parent.parent / "instances"
 FEATURES = sorted(registry.find("milp").honours - {"limits"})
 UNTIMED = sorted({*FEATURES} - {"deadline", "allow", "require"})
 TIMELESS = ("energy", "cost", "risk", "traffic", "period")
 SOLVERS = ("highs", "cbc")
+LATENCY = Goal({"latency": 1.0}, {})
 
 
 # -- every plan of a tiny instance ---------------------------------------------------------------
@@ -106,7 +110,10 @@ def timeless(
 def timed(problem: Problem, known: dict[str, float], finish: Any) -> dict[str, float]:
     tasks, latency = problem.graph.tasks, float(finish.max())
     idle = sum(node.idle_power for node in problem.network.nodes)
-    late = [max(0.0, f - (math.inf if t.due is None else t.due)) for t, f in zip(tasks, finish, strict=True)]
+    late = [
+        max(0.0, f - (math.inf if t.due is None else t.due))
+        for t, f in zip(tasks, finish, strict=True)
+    ]
     return {
         **known,
         "latency": latency,
@@ -209,12 +216,12 @@ def agrees_with_all_plans(seed: int, solver: str) -> None:
     assert result.bound <= best * (1 + 1e-12), f"seed {seed}: {result}, the optimum is {best!r}"
 
 
-@pytest.mark.parametrize("seed", range(36))
+@pytest.mark.parametrize("seed", range(28))
 def test_highs_agrees_with_all_placements_and_orders(seed: int) -> None:
     agrees_with_all_plans(seed, "highs")
 
 
-@pytest.mark.parametrize("seed", range(100, 112))
+@pytest.mark.parametrize("seed", range(100, 109))
 def test_cbc_agrees_with_all_placements_and_orders(seed: int) -> None:
     agrees_with_all_plans(seed, "cbc")
 
@@ -222,16 +229,50 @@ def test_cbc_agrees_with_all_placements_and_orders(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_many_more_agree_with_all_placements_and_orders(solver: str) -> None:
-    for seed in range(1000, 1080):
+    for seed in range(1000, 1060):
         agrees_with_all_plans(seed, solver)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 5, 9, 13, 17, 21, 25, 29])
+def test_the_models_own_optimum_is_that_of_all_plans(seed: int) -> None:
+    """No solution of the model is mended or forbidden afterwards."""
+    problem, minimize, limits, best = drawn(seed)
+    value, plan = solved_as_it_is(problem, Goal(minimize, limits))
+    if best == math.inf:
+        assert plan is None
+        return
+    assert value == pytest.approx(best, rel=1e-6, abs=1e-9)
+    assert plan is not None
+    assert offload.check(problem, plan, limits=limits) == []
+    assert plan.objective(minimize) == pytest.approx(best, rel=1e-6, abs=1e-12)
+
+
+def solved_as_it_is(problem: Problem, goal: Goal) -> tuple[float, offload.Plan | None]:
+    """Objective and plan of a model that is solved once."""
+    case = Case(problem, goal)
+    kind = AssignmentModel if milp_assignment.suffices(case) else SchedulingModel
+    model = kind(case, math.inf)
+    if model.infeasible:
+        return math.inf, None
+    for _ in model.build():
+        pass
+    outcome = run(model.problem, Control())
+    if outcome.proof == "infeasible":
+        return math.inf, None
+    assert outcome.proof == "optimal"
+    return outcome.bound * model.unit, model.plan()
 
 
 # -- published figures ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize(("name", "optimum"), [("topcuoglu-2002", 73), ("arabnejad-barbosa-2014", 113)])
-def test_published_graphs_are_solved_to_their_optimum(name: str, optimum: float, solver: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "optimum"), [("topcuoglu-2002", 73), ("arabnejad-barbosa-2014", 113)]
+)
+def test_published_graphs_are_solved_to_their_optimum(
+    name: str, optimum: float, solver: str
+) -> None:
     problem = offload.load(INSTANCES / f"{name}.json")
     result = offload.solve(problem, "milp", gap=1e-7, time_limit=None, options={"solver": solver})
     assert (result.status, result.objective) == ("optimal", optimum)
@@ -249,10 +290,13 @@ def line(count: int = 2, **link: Any) -> Network:
     return Network(nodes, [Link(f"n{a}", f"n{b}", **link) for a, b in pairs])
 
 
-def optimum(problem: Problem, minimize: str = "latency", **options: Any) -> float:
-    result = offload.solve(problem, "milp", minimize, gap=1e-7, threads=1, **options)
-    assert result.status == "optimal", str(result)
-    return float(result.objective)
+def optimum(problem: Problem, metric: str = "latency") -> float:
+    """What the model itself takes for the optimum, and its plan agrees with."""
+    value, plan = solved_as_it_is(problem, Goal({metric: 1.0}, {}))
+    assert plan is not None
+    assert offload.check(problem, plan) == []
+    assert value == pytest.approx(plan.metrics[metric], rel=1e-7, abs=1e-9)
+    return plan.metrics[metric]
 
 
 def test_tasks_that_start_together_still_count_one_another() -> None:
@@ -263,7 +307,9 @@ def test_tasks_that_start_together_still_count_one_another() -> None:
 
 def test_tasks_of_several_slots_are_packed() -> None:
     network = Network([Node("n0", slots=3)])
-    tasks = [Task(f"t{i}", work=w, slots=s) for i, (w, s) in enumerate([(2, 2), (2, 1), (1, 3), (2, 1)])]
+    tasks = [
+        Task(f"t{i}", work=w, slots=s) for i, (w, s) in enumerate([(2, 2), (2, 1), (1, 3), (2, 1)])
+    ]
     assert optimum(Problem(network=network, graph=Graph(tasks))) == 5
 
 
@@ -288,15 +334,46 @@ def test_an_item_moves_once_to_each_node(minimize: str) -> None:
     assert optimum(problem, minimize) == {"traffic": 3, "latency": 6}[minimize]
 
 
-@pytest.mark.parametrize("minimize", ["cost", "latency"])
-def test_a_contiguous_group_does_not_come_back(minimize: str) -> None:
-    nodes = [Node("n0", price=1), Node("n1", price=1)]
-    tasks = [Task(n, time={"n0": 1, "n1": 9}) for n in "ac"] + [Task("b", time={"n0": 9, "n1": 1})]
-    graph = Graph(tasks, [Edge("a", "b"), Edge("b", "c")])
-    free = Problem(network=Network(nodes, [Link("n0", "n1")]), graph=graph)
-    held = free.replace(graph=Graph(tasks, graph.edges, [Group("contiguous", ("a", "b", "c"))]))
-    assert optimum(free, minimize) == 3
-    assert optimum(held, minimize) == 11
+@pytest.mark.parametrize("metric", ["risk", "latency"])
+@pytest.mark.parametrize(
+    ("names", "outside", "free", "held"), [("abc", "b", 3, 11), ("abcd", "bc", 4, 12)]
+)
+def test_a_contiguous_group_does_not_come_back(
+    names: str, outside: str, free: float, held: float, metric: str
+) -> None:
+    nodes = [Node("n0", failure_rate=1), Node("n1", failure_rate=1)]
+    tasks = [
+        Task(n, time={"n0": 9, "n1": 1} if n in outside else {"n0": 1, "n1": 9}) for n in names
+    ]
+    edges = [Edge(u, v) for u, v in itertools.pairwise(names)]
+    network = Network(nodes, [Link("n0", "n1")])
+    loose = Problem(network=network, graph=Graph(tasks, edges))
+    tight = Problem(network=network, graph=Graph(tasks, edges, [Group("contiguous", tuple(names))]))
+    assert optimum(loose, metric) == free
+    assert optimum(tight, metric) == held
+
+
+@pytest.mark.parametrize("metric", ["risk", "latency"])
+def test_tasks_joined_by_an_edge_need_a_route(metric: str) -> None:
+    nodes = [Node("n0", failure_rate=1), Node("n1", failure_rate=1), Node("n2", failure_rate=1)]
+    tasks = [
+        Task("a", time={"n0": 1, "n1": 5, "n2": 9}),
+        Task("b", time={"n0": 9, "n1": 5, "n2": 1}),
+    ]
+    network = Network(nodes, [Link("n0", "n1", duplex="simplex")])
+    problem = Problem(network=network, graph=Graph(tasks, [Edge("a", "b")]))
+    assert optimum(problem, metric) == 6
+
+
+@pytest.mark.parametrize("metric", ["risk", "latency"])
+def test_a_route_carries_the_tags_that_are_required(metric: str) -> None:
+    nodes = [Node(f"n{k}", failure_rate=1, tags=("safe",)) for k in range(2)]
+    tasks = [Task("a", time={"n0": 1, "n1": 5}), Task("b", time={"n0": 4, "n1": 1})]
+    problem = Problem(
+        network=Network(nodes, [Link("n0", "n1")]),
+        graph=Graph(tasks, [Edge("a", "b", require=("safe",))]),
+    )
+    assert optimum(problem, metric) == 5
 
 
 def test_a_deadline_met_to_the_last_digit_is_met() -> None:
@@ -339,7 +416,9 @@ def test_the_answer_does_not_depend_on_the_unit_of_time(scale: float) -> None:
     ]
     edges = [replaced(edge, bytes=edge.bytes * scale) for edge in problem.graph.edges]
     problem = problem.replace(graph=Graph(tasks, edges))
-    assert optimum(problem, time_limit=None) == pytest.approx(73 * scale, rel=1e-9)
+    result = offload.solve(problem, "milp", gap=1e-7, time_limit=None)
+    assert result.status == "optimal"
+    assert result.objective == pytest.approx(73 * scale, rel=1e-9)
 
 
 # -- manners -------------------------------------------------------------------------------------
@@ -358,25 +437,15 @@ def hard(tasks: int = 40, nodes: int = 5) -> Problem:
     return Problem(network=line(nodes, bandwidth=1.0), graph=Graph(drawn_tasks, edges))
 
 
-LATENCY = Goal({"latency": 1.0}, {})
-
-
-def holds(answer: Answer, problem: Problem) -> bool:
-    """Whether there is a plan that holds and a bound that is not above it."""
-    assert answer.plan is not None
-    assert answer.bound is not None
-    return not offload.check(problem, answer.plan) and answer.bound <= answer.plan.metrics["latency"]
-
-
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_cancelled_solve_gives_its_best_plan_and_a_bound(solver: str) -> None:
     problem, cancel = hard(), threading.Event()
     threading.Timer(0.8, cancel.set).start()
-    request = Request(problem, LATENCY, cancel=cancel, options={"solver": solver})
-    answer = milp.solve(request)
-    assert answer.stopped == "cancelled"
-    assert holds(answer, problem)
-    assert not answer.infeasible
+    result = offload.solve(
+        problem, "milp", time_limit=None, cancel=cancel, options={"solver": solver}
+    )
+    assert (result.status, result.stopped) == ("feasible", "cancelled")
+    assert result.bound < result.objective
 
 
 def test_a_solve_that_is_cancelled_before_it_starts_has_no_plan() -> None:
@@ -396,11 +465,11 @@ def test_a_time_limit_is_no_proof(solver: str) -> None:
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_work_limit_stops_after_that_many_nodes(solver: str) -> None:
-    problem = hard(14, 3)
-    request = Request(problem, LATENCY, work_limit=2, options={"solver": solver})
-    answer = milp.solve(request)
-    assert answer.stopped == "work"
-    assert holds(answer, problem)
+    result = offload.solve(
+        hard(14, 3), "milp", time_limit=None, work_limit=2, options={"solver": solver}
+    )
+    assert (result.status, result.stopped) == ("feasible", "work")
+    assert result.bound < result.objective
 
 
 def test_equal_seeds_give_equal_answers_on_one_thread() -> None:
@@ -493,9 +562,7 @@ except SolverUnavailable as error:
 def test_the_model_can_be_written_and_solved_elsewhere(minimize: str, tmp_path: Path) -> None:
     problem = offload.load(INSTANCES / "topcuoglu-2002.json")
     case = Case(problem, Goal({minimize: 1.0}, {}))
-    kind = {
-        "latency": milp_scheduling.SchedulingModel, "traffic": milp_assignment.AssignmentModel
-    }[minimize]  # fmt: skip
+    kind = {"latency": SchedulingModel, "traffic": AssignmentModel}[minimize]
     model = kind(case, math.inf)
     for _ in model.build():
         pass

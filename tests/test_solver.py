@@ -18,6 +18,7 @@ from offload.problem import METRICS
 EXACT = [entry.name for entry in registry.entries().values() if entry.kind == "exact"]
 PROVING = ["auto", *EXACT]
 ALL = ["auto", *registry.entries()]
+WORK = {"cpsat": 0.001, "milp": 3}  # too little, in each method's unit, for ten tasks
 
 
 @pytest.fixture
@@ -140,8 +141,8 @@ def test_no_time_at_all_is_no_error(hard: Problem, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", EXACT)
-def test_work_runs_out(hard: Problem, method: str) -> None:
-    result = offload.solve(hard, method, work_limit=0.01 if method == "cpsat" else 1, threads=1)
+def test_work_runs_out(paper: Problem, method: str) -> None:
+    result = offload.solve(paper, method, work_limit=WORK[method], threads=1, time_limit=None)
     assert (result.status, result.stopped) == ("feasible", "work")
 
 
@@ -190,12 +191,12 @@ def test_a_smaller_gap_is_what_optimal_means_then(chain: Problem, method: str) -
 
 
 def test_a_smaller_gap_is_not_met_by_a_wider_one() -> None:
-    # The path bound is 3; HEFT's plan needs 3.0001: within 1e-4 and outside 1e-6.
+    # The load bound is 6.0001 / 2, HEFT's plan needs 3.0001: within 1e-4 and outside 1e-6.
     nodes = (Node("a"), Node("b"))
     tasks = (Task("s", work=3), Task("t", work=0.0001), Task("u", work=3))
     problem = Problem(network=Network(nodes), graph=Graph(tasks))
     wide = offload.solve(problem, "heft")
-    assert wide.gap == pytest.approx(0.0001 / 3.0001)
+    assert wide.gap == pytest.approx(0.00005 / 3.0001)
     assert wide.status == "optimal"
     assert offload.solve(problem, "heft", gap=1e-6).status == "feasible"
 
@@ -369,10 +370,9 @@ def test_one_thread_and_one_seed_give_one_answer(paper: Problem, method: str) ->
 
 
 @pytest.mark.parametrize("method", EXACT)
-def test_limited_work_gives_one_answer(hard: Problem, method: str) -> None:
-    work = 0.05 if method == "cpsat" else 3
+def test_limited_work_gives_one_answer(paper: Problem, method: str) -> None:
     results = [
-        offload.solve(hard, method, threads=1, seed=7, work_limit=work, time_limit=None)
+        offload.solve(paper, method, threads=1, seed=7, work_limit=WORK[method], time_limit=None)
         for _ in "ab"
     ]
     assert results[0].stopped == "work"
