@@ -210,12 +210,15 @@ class Model:
                 spans.append(
                     self.cp.new_optional_fixed_size_interval_var(self.start[i], size, here, name)
                 )
+            # What takes no time holds no slot, but the solver lets nothing run across it.
+            held = [n for n, i in enumerate(tasks) if self.real_times[i, k] > 0]
+            running = [spans[n] for n in held]
             slots = int(tables.node_slots[k])
-            demand = [int(tables.task_slots[i]) for i in tasks]
+            demand = [int(tables.task_slots[tasks[n]]) for n in held]
             if slots == 1:
-                self.cp.add_no_overlap(spans)
+                self.cp.add_no_overlap(running)
             elif slots < sum(demand):
-                self.cp.add_cumulative(spans, demand, slots)
+                self.cp.add_cumulative(running, demand, slots)
             self._memory(k, tasks, spans)
 
     def _memory(self, k: int, tasks: list[int], spans: list[cp_model.IntervalVar]) -> None:

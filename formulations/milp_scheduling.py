@@ -178,7 +178,8 @@ class SchedulingModel(Model):
         goal = self.case.goal
         metrics = {metric: self.metric(metric) for metric in sorted(goal.metrics)}
         for metric, limit in goal.limits.items():
-            self.at_most(f"limit_{metric}", metrics[metric], limit)
+            slack = self.windows.slack(metric)
+            self.at_most(f"limit_{metric}", metrics[metric], limit, slack)
         self.minimize(weighted(metrics, goal.minimize), self.most)
 
     def metric(self, metric: str) -> Terms:

@@ -49,8 +49,6 @@ class Case:
         Bytes held for good and while running.
     capacity : float64[K]
         Bytes of each node, in a plan's favour.
-    delay : float64[I, K, K]
-        Arrival minus start of an item's transfer in seconds; infinite without a permitted route.
     """
 
     def __init__(self, problem: Problem, goal: Goal) -> None:
@@ -65,11 +63,13 @@ class Case:
         self.usable: BoolArray = np.isfinite(length)
         self.usable &= self.resident + self.memory <= self.capacity
         self.length = np.where(self.usable, length, np.inf)
-        pairs = np.arange(tables.nodes)
-        self.delay = tables.transfer(
-            tables.item_bytes[:, None, None], pairs[:, None], pairs[None, :],
-            rule=tables.item_rule[:, None, None],
-        ).total  # fmt: skip
+
+    @cached_property
+    def delay(self) -> FloatArray:
+        """Arrival minus start of each item in seconds, infinite without a route. [I, K, K]."""
+        tables, node = self.tables, np.arange(self.tables.nodes)
+        size, rule = tables.item_bytes[:, None, None], tables.item_rule[:, None, None]
+        return tables.transfer(size, node[:, None], node[None, :], rule=rule).total
 
     @cached_property
     def load(self) -> FloatArray:
@@ -130,18 +130,19 @@ class Model:
         made = pulp.LpConstraint(left, kind[sense], name, right)  # type: ignore[no-untyped-call]
         self.problem.addConstraint(made)
 
-    def at_most(self, rule: str, terms: Terms, limit: float) -> None:
-        """``terms <= limit`` for amounts >= 0, scaled, and in a plan's favour."""
+    def at_most(self, rule: str, terms: Terms, limit: float, slack: float = 0.0) -> None:
+        """``terms <= limit`` for amounts >= 0, scaled, and in a plan's favour (by ``slack`` too)."""
         terms = {v: a for v, a in terms.items() if a > 0}
         if not terms or not math.isfinite(limit):
             return
-        if limit <= 0:
+        right = limit * (1 + FAVOUR) + slack
+        if right <= 0:
             self.row(rule, dict.fromkeys(terms, 1.0), "<=", 0.0)
             return
-        unit = power_of_two(limit / SIZE)
-        right = limit * (1 + FAVOUR) / unit
-        scaled = {v: a / unit for v, a in self._capped(terms, 2 * limit).items()}
-        self.row(rule, scaled, "<=", right)
+        capped = self._capped(terms, 2 * right)
+        reach = max(a * float(v.upBound or 0.0) for v, a in capped.items())
+        unit = power_of_two(max(right, reach) / SIZE)
+        self.row(rule, {v: a / unit for v, a in capped.items()}, "<=", right / unit)
 
     def minimize(self, terms: Terms, most: float = math.inf) -> None:
         """Set the objective; no plan above ``most`` is wanted."""

@@ -51,6 +51,7 @@ class Windows:
 
     def __init__(self, case: Case, most: float = np.inf) -> None:
         self.case = case
+        self.unit = 1.0
         self.usable = case.usable.copy()
         self.head = self.tail = self.late = np.zeros(case.usable.shape)
         self._seconds(most)
@@ -67,6 +68,16 @@ class Windows:
     def empty(self) -> bool:
         """Whether some task has no node left: no plan is worth finding."""
         return not bool(self.usable.any(axis=1).all())
+
+    def slack(self, metric: str) -> float:
+        """What the checker may let a limited sum of times exceed its limit by; seconds."""
+        tables = self.case.tables
+        weights = {
+            "latency": 1.0,
+            "completion": float(tables.weight.sum()),
+            "tardiness": float(tables.weight[np.isfinite(tables.due)].sum()),
+        }
+        return weights.get(metric, 0.0) * FAVOUR * self.horizon * self.unit
 
     def _seconds(self, most: float) -> None:
         """Heads, tails and latest finishes in seconds."""
@@ -85,7 +96,7 @@ class Windows:
             latest = tables.deadline.copy()
             self._tighten(case.goal.minimize, most, finish, latest, known)
             for metric, limit in case.goal.limits.items():
-                self._tighten({metric: 1.0}, limit, finish, latest, known)
+                self._tighten({metric: 1.0}, limit + self.slack(metric), finish, latest, known)
             self.late = self._latest(latest, length)
             self.usable &= self.head + length <= self.late
             if (self.usable == before).all():

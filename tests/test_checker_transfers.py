@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -71,6 +72,16 @@ def test_edges_without_an_item_move_by_themselves() -> None:
     moves = [send("x", "y", "a>b", 2, 3.5), send("x", "z", "a>b", 2, 3.5)]
     assert found(problem, rows, moves) == []
     assert one(found(problem, rows, moves[:1])) == ("missing-transfer", ("x", "z"), None, 1, 0)
+
+
+def test_transfers_that_cross_are_told_apart_in_any_order() -> None:
+    tasks = [Task(name, work=0) for name in "xyuv"]
+    problem = instance(tasks, [Edge("u", "v", 10), Edge("x", "y", 10)])
+    rows = [run("x", "b", 0, 0), run("y", "a", 2, 2), run("u", "a", 0, 0), run("v", "b", 2, 2)]
+    moves = [send("x", "y", "b>a", 0, 1.5), send("u", "v", "a>b", 0, 1.5)]
+    for order in itertools.permutations(rows):
+        assert found(problem, list(order), moves) == []
+        assert one(found(problem, list(order), moves[:1]))[:2] == ("missing-transfer", ("u", "v"))
 
 
 @pytest.mark.parametrize("listed", [["y", "x"], ["y", "y"]])
@@ -312,6 +323,23 @@ def test_holders_as_near_within_rounding_count_as_equal() -> None:
         assert found(problem, [run("x", "b", 1.5, 3.5)], [read]) == []
 
 
+def test_data_that_takes_no_time_to_fetch() -> None:
+    problem = instance([READER], links=[Link("a", "b")], data=[Data("d", 10, ("a",))])
+    read = send("d", "x", "a>b", 0, 0, kind="read")
+    assert found(problem, [run("x", "b", 0, 2)], [read]) == []
+
+
+def test_holders_of_other_data_do_not_count() -> None:
+    items = [
+        Data(name, 10, (home,), None, require=("safe",)) for name, home in (("d", "c"), ("e", "a"))
+    ]
+    problem = instance([READER], nodes=[A, B, C], data=items)
+    rows = [run("x", "b", 1.5, 3.5)]
+    assert [v.rule for v in found(problem, rows)] == ["route"]
+    copies = [{"data": "d", "node": "a"}]
+    assert [v.rule for v in found(problem, rows, copies=copies)] == ["require", "copy"]
+
+
 def test_data_comes_over_a_route_that_it_permits() -> None:
     safe = ("safe",)
     nodes = [Node("a", tags=safe), Node("b", tags=safe), C]
@@ -382,6 +410,16 @@ def test_copy() -> None:
     assert one(copied(["c"])) == ("copy", ("d", "c"), None, "a route from a home", "c")
     assert one(copied(["b"], allow=("c",))) == ("copy", ("d", "b"), None, ("c",), "b")
     assert one(copied(["b"], require=("safe",)))[2:] == (None, "a route from a home", "b")
+
+
+def test_copies_of_two_data_that_cross() -> None:
+    data = [Data("d", 10, ("a",), 1), Data("e", 10, ("b",), 1)]
+    tasks = [Task("x", work=2, reads=("e",)), Task("y", work=2, reads=("d",))]
+    problem = instance(tasks, data=data)
+    rows = [run("x", "a", 0, 2), run("y", "b", 0, 2)]
+    copies = [{"data": "d", "node": "b"}, {"data": "e", "node": "a"}]
+    assert found(problem, rows, copies=copies) == []
+    assert one(found(problem, rows, copies=copies[:1]))[:2] == ("missing-transfer", ("e", "x"))
 
 
 def test_max_copies() -> None:

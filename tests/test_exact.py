@@ -16,9 +16,9 @@ from drawing import draw_problem
 from oracle import Oracle
 
 import offload
-from offload import registry
+from offload import Graph, Link, Network, Node, Problem, Task, registry
 from offload.features import FEATURES
-from offload.problem import METRICS, Problem
+from offload.problem import METRICS
 
 EXACT = [entry.name for entry in registry.entries().values() if entry.kind == "exact"]
 FEW, ALL = range(60), range(60, 300)
@@ -35,12 +35,14 @@ class Case(NamedTuple):
 
 
 def _draw(seed: int, honours: frozenset[str]) -> Problem:
-    """Instances with most features, and ones with few of them and more freedom."""
+    """Instances with most features, ones with few and more freedom, and crowded ones."""
     dice = random.Random(f"exact {seed}")
-    features = sorted(honours - {"limits"})
-    if seed % 3 == 0:
+    features, tasks, nodes = sorted(honours - {"limits"}), (2, 5), (2, 3)
+    if seed % 3 != 1:
         features = dice.sample(features, len(features) // 3)
-    problem = draw_problem(seed, features, tasks=(2, 5), nodes=(2, 3))
+    if seed % 3 == 2:
+        tasks, nodes = (4, 5), (1, 2)
+    problem = draw_problem(seed, features, tasks=tasks, nodes=nodes)
     if dice.random() < 0.3:  # deadlines that one plan is known to keep, made harder
         problem = _hurried(problem, dice.choice([0.5, 0.7, 0.9]))
     return problem
@@ -166,6 +168,25 @@ def test_a_coarse_grid_proves_less_and_nothing_wrong(horizon: int) -> None:
             assert result.objective >= best.value * (1 - 1e-9), where
         if result.status == "optimal":
             assert result.objective == pytest.approx(best.value, rel=1e-4, abs=1e-12), where
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_what_takes_no_time_may_happen_while_something_runs(method: str) -> None:
+    # Best on n0: short until 1, long until 11, and mark at 5 while long runs. Where mark holds
+    # its node, long seems better off on n1, until 12.
+    network = Network((Node("n0"), Node("n1")), (Link("n0", "n1"),))
+    tasks = (
+        Task("long", time={"n0": 10, "n1": 12}),
+        Task("short", time={"n0": 1, "n1": 5}, weight=10),
+        Task("mark", work=0, release=5, weight=100, allow=("n0",)),
+    )
+    problem = Problem(network=network, graph=Graph(tasks), minimize={"completion": 1})
+    best = everything(problem).best(problem.minimize)
+    assert best is not None
+    assert best.value == 11 + 10 * 1 + 100 * 5
+    result = offload.solve(problem, method)
+    assert result.status == "optimal"
+    assert result.objective == pytest.approx(best.value, rel=1e-9)
 
 
 @pytest.mark.parametrize("method", EXACT)

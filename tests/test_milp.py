@@ -388,6 +388,16 @@ def test_a_deadline_missed_by_a_millionth_is_missed() -> None:
     assert milp.solve(Request(problem, Goal({"latency": 1}, {}))).infeasible
 
 
+@pytest.mark.parametrize(
+    ("late", "status"), [(1e-16, "optimal"), (1e-10, "optimal"), (1e-6, "infeasible")]
+)
+def test_a_due_time_missed_by_a_rounding_is_met(late: float, status: str) -> None:
+    tasks = [Task("a", work=0.1), Task("b", work=0.2, due=(0.1 + 0.2) * (1 - late))]
+    problem = Problem(network=Network([Node("n0")]), graph=Graph(tasks, [Edge("a", "b")]))
+    result = offload.solve(problem, "milp", "completion", {"tardiness": 0.0})
+    assert result.status == status
+
+
 @pytest.mark.parametrize("metric", ["latency", "cost", "completion"])
 def test_a_limit_at_the_optimum_is_kept_and_one_below_it_is_not(metric: str) -> None:
     problem = hard(6, 3)

@@ -73,10 +73,10 @@ def values(problem: pulp.LpProblem) -> list[float | None]:
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_time_limit_with_an_incumbent_is_not_optimal(solver: str) -> None:
-    problem = knapsack(200, 100)
+    problem = knapsack(100, 40)
     for variable in problem.variables():
         variable.varValue = 0.0
-    outcome = run(problem, Control(seconds=0.5, warm=True), solver)
+    outcome = run(problem, Control(seconds=1.0, warm=True), solver)
     assert (outcome.proof, outcome.stopped, outcome.found) == (None, "time", True)
     assert problem.status != pulp.LpStatusOptimal
     assert problem.sol_status == pulp.LpSolutionIntegerFeasible
