@@ -25,7 +25,7 @@ import pulp
 from formulations.milp_assignment import AssignmentModel, suffices
 from formulations.milp_engine import Control, Outcome, run, solver_of, versions
 from formulations.milp_scheduling import SchedulingModel
-from formulations.milp_terms import Case
+from formulations.milp_terms import FAVOUR, Case
 from offload.bounds import lower_bound
 from offload.plan import Plan
 from offload.registry import Answer, Request
@@ -75,7 +75,7 @@ def solve(request: Request) -> Answer:
             return search.answer(why)
         model = kind(case, search.value)
         if model.infeasible:
-            return search.exhausted()
+            return search.exhausted(FAVOUR * search.value)
         for _ in model.build():
             if why := search.stopped():
                 return search.answer(why)
@@ -139,10 +139,10 @@ class _Search:
             self.best, bound, stopped=stopped, reason=reason, versions=versions(self.solver)
         )
 
-    def exhausted(self) -> Answer:
-        """No plan is left that could be better than the best."""
+    def exhausted(self, margin: float) -> Answer:
+        """No plan is left that could be better than the best, but for a margin."""
         if self.best is not None:
-            self.raise_bound(self.value)
+            self.raise_bound(self.value - margin)
             return self.answer(None)
         reason = "no placement and order of the tasks keeps every rule, deadline and limit"
         return Answer(infeasible=True, reason=reason, versions=versions(self.solver))
@@ -158,7 +158,7 @@ class _Search:
         for _ in range(ROUNDS):
             outcome = self._run(model, margin, warm)
             if outcome.proof == "infeasible":
-                return self.exhausted()
+                return self.exhausted(margin)
             if outcome.bound is not None:
                 self.raise_bound(outcome.bound * model.unit - margin)
             holds = outcome.found and self.take(model.plan())

@@ -131,7 +131,7 @@ class Model:
         self.problem.addConstraint(made)
 
     def at_most(self, rule: str, terms: Terms, limit: float, slack: float = 0.0) -> None:
-        """``terms <= limit`` for amounts >= 0, scaled, and in a plan's favour (by ``slack`` too)."""
+        """``terms <= limit`` for amounts >= 0, scaled, in a plan's favour and by ``slack`` more."""
         terms = {v: a for v, a in terms.items() if a > 0}
         if not terms or not math.isfinite(limit):
             return
