@@ -17,7 +17,6 @@ branch-and-bound nodes, all runs together.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Protocol
 
 import pulp
@@ -180,13 +179,10 @@ class _Search:
             stopped=lambda: request.stopped, seconds=request.seconds_left, gap=gap,
             threads=request.threads, seed=request.seed, warm=warm,
             nodes=None if self.nodes is None else int(self.nodes),
-            on_solution=lambda: self._hear(model.plan),
+            on_solution=lambda: self.take(model.plan()),
             on_bound=lambda bound: self.raise_bound(bound * model.unit - margin),
         )  # fmt: skip
         outcome = run(model.problem, control, self.solver)
         if self.nodes is not None:
             self.nodes = max(self.nodes - outcome.nodes, 0)
         return outcome
-
-    def _hear(self, plan: Callable[[], Plan]) -> None:
-        self.take(plan())

@@ -69,8 +69,8 @@ class Control:
     seed: int = 0
     nodes: int | None = None
     warm: bool = False
-    on_solution: Callable[[], None] = lambda: None
-    on_bound: Callable[[float], None] = lambda bound: None
+    on_solution: Callable[[], object] = lambda: None
+    on_bound: Callable[[float], object] = lambda bound: None
 
 
 @dataclass

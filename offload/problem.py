@@ -7,10 +7,10 @@ built in Python are one thing. Units are SI throughout: seconds, bytes, joules, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -23,6 +23,17 @@ __all__ = [
     "METRICS", "Codec", "Data", "Edge", "Graph", "Group", "Link", "Mode", "Network", "Node",
     "Problem", "Task",
 ]  # fmt: skip
+
+if TYPE_CHECKING:
+    Many: TypeAlias = Sequence  # what a caller may pass
+else:
+
+    class Many:
+        """``Many[X]`` is what it is kept as: a tuple of any number of X."""
+
+        def __class_getitem__(cls, kind: Any) -> Any:
+            return tuple[kind, ...]
+
 
 FORMAT = "offload-instance/1"
 METRICS = ("latency", "completion", "tardiness", "energy", "cost", "risk", "traffic", "period")
@@ -51,7 +62,7 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     id: Annotated[Id, Meta(description="unique name of the node")]
     tier: Annotated[str, Meta(description="tier, as in the selector tier:edge")] = "edge"
     kind: Annotated[str, Meta(description="hardware kind, as in the selector kind:...")] = ""
-    tags: Annotated[tuple[str, ...], Meta(description="labels for tag:... and require")] = ()
+    tags: Annotated[Many[str], Meta(description="labels for tag:... and require")] = ()
     speed: Annotated[Positive, Meta(description="operations per second in the default mode")] = 1.0
     slots: Annotated[
         int, Meta(ge=0, le=MOST, description="slot-units of work run at once; 0 is a relay")
@@ -66,7 +77,7 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     idle_power: Annotated[Amount, Meta(description="watts, drawn all the time")] = 0.0
     price: Annotated[Amount, Meta(description="currency per slot-second")] = 0.0
     failure_rate: Annotated[Amount, Meta(description="failures per second of execution")] = 0.0
-    modes: Annotated[tuple[Mode, ...], Meta(description="further operating points")] = ()
+    modes: Annotated[Many[Mode], Meta(description="further operating points")] = ()
 
 
 class Link(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -88,14 +99,14 @@ class Link(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     ] = None
     energy: Annotated[Amount, Meta(description="joules per byte")] = 0.0
     price: Annotated[Amount, Meta(description="currency per byte")] = 0.0
-    tags: Annotated[tuple[str, ...], Meta(description="labels for require")] = ()
+    tags: Annotated[Many[str], Meta(description="labels for require")] = ()
 
 
 class Network(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Nodes and links."""
 
-    nodes: tuple[Node, ...] = ()
-    links: tuple[Link, ...] = ()
+    nodes: Many[Node] = ()
+    links: Many[Link] = ()
     reference_bytes: Annotated[
         Amount, Meta(description="message size by which routes are chosen, bytes")
     ] = 1e6
@@ -117,12 +128,12 @@ class Task(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         Amount | AmountBySelector,
         Meta(description="bytes held for the whole plan; a number or by selector"),
     ] = 0.0
-    allow: Annotated[tuple[str, ...], Meta(description="selectors of nodes it may run on")] = ("*",)
+    allow: Annotated[Many[str], Meta(description="selectors of nodes it may run on")] = ("*",)
     release: Annotated[Amount, Meta(description="earliest start, seconds")] = 0.0
     due: Annotated[Amount | None, Meta(description="wished finish, seconds (tardiness)")] = None
     deadline: Annotated[Amount | None, Meta(description="latest finish, seconds")] = None
     weight: Annotated[Amount, Meta(description="weight in completion and tardiness")] = 1.0
-    reads: Annotated[tuple[str, ...], Meta(description="data that it reads")] = ()
+    reads: Annotated[Many[str], Meta(description="data that it reads")] = ()
     at: Annotated[str | None, Meta(description="node where it is now (migration)")] = None
     move_bytes: Annotated[Amount, Meta(description="bytes to move if it leaves `at`")] = 0.0
     divisible: Annotated[bool, Meta(description="may be spread over nodes in fractions")] = False
@@ -137,8 +148,8 @@ class Edge(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     item: Annotated[
         str | None, Meta(description="edges of one source with one item share its transfers")
     ] = None
-    codecs: Annotated[tuple[str, ...], Meta(description="codecs that may compress it")] = ()
-    require: Annotated[tuple[str, ...], Meta(description="tags that its route must carry")] = ()
+    codecs: Annotated[Many[str], Meta(description="codecs that may compress it")] = ()
+    require: Annotated[Many[str], Meta(description="tags that its route must carry")] = ()
 
 
 class Group(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -148,15 +159,15 @@ class Group(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         Literal["together", "apart", "contiguous"],
         Meta(description="all on one node, no two on one node, or convex on each node"),
     ]
-    tasks: Annotated[tuple[str, ...], Meta(description="the tasks that it names")]
+    tasks: Annotated[Many[str], Meta(description="the tasks that it names")]
 
 
 class Graph(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Tasks, the edges between them, and rules over their places."""
 
-    tasks: tuple[Task, ...] = ()
-    edges: tuple[Edge, ...] = ()
-    groups: tuple[Group, ...] = ()
+    tasks: Many[Task] = ()
+    edges: Many[Edge] = ()
+    groups: Many[Group] = ()
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -164,13 +175,13 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
     id: Annotated[Id, Meta(description="unique name of the data")]
     bytes: Annotated[Amount, Meta(description="size")]
-    home: Annotated[tuple[str, ...], Meta(min_length=1, description="nodes that hold it for good")]
+    home: Annotated[Many[str], Meta(min_length=1, description="nodes that hold it for good")]
     max_copies: Annotated[
         Annotated[int, Meta(ge=0, le=MOST)] | None,
         Meta(description="placed copies; null is any number"),
     ] = 0
-    allow: Annotated[tuple[str, ...], Meta(description="selectors of nodes for copies")] = ("*",)
-    require: Annotated[tuple[str, ...], Meta(description="tags that its routes must carry")] = ()
+    allow: Annotated[Many[str], Meta(description="selectors of nodes for copies")] = ("*",)
+    require: Annotated[Many[str], Meta(description="tags that its routes must carry")] = ()
 
 
 class Codec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -227,8 +238,8 @@ class Problem(
     source: Annotated[str, Meta(description="where the instance comes from, and its licence")] = ""
     network: Network = Network()
     graph: Graph = Graph()
-    data: tuple[Data, ...] = ()
-    codecs: tuple[Codec, ...] = ()
+    data: Many[Data] = ()
+    codecs: Many[Codec] = ()
     minimize: Annotated[
         dict[str, Amount],
         Meta(

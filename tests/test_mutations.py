@@ -20,7 +20,7 @@ from offload.plan_files import loads_plan, plan_text
 
 MUTANTS = 40  # of each instance and batch
 
-VALUES = (
+VALUES: tuple[Any, ...] = (
     None, True, False, 0, -0.0, 1, -1, 2, 0.5, 1e-300, 1e300, 1e308, -1e308, 5e-324, 2**53,
     2**53 + 1, 2**63, 2**64, 10**30, 10**400, math.nan, math.inf, -math.inf, "", "*", "cam", "x",
     "tier:", "tier:edge", "kind:", "tag:trusted", "default", "1", "\n", "\0", "\ud800", "\u2028",

@@ -302,11 +302,9 @@ def test_a_drawn_plan_survives_save_and_load(tmp_path: Path, name: str) -> None:
         again = offload.load_plan(tmp_path / name, problem)
         assert plan_text(again) == plan_text(plan)
         assert again.metrics == plan.metrics == again.stated
-        for old, new in ((plan.parts, again.parts), (plan.copies, again.copies)):
-            assert all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
-        assert all(
-            np.array_equal(a, b) for a, b in zip(plan.transfers, again.transfers, strict=True)
-        )
+        old: list[Any] = [*plan.parts, *plan.transfers, *plan.copies]
+        new: list[Any] = [*again.parts, *again.transfers, *again.copies]
+        assert all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
 
 
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,11 +120,13 @@ def test_what_contains_itself_is_refused() -> None:
 
 
 def test_plain_trees_are_accepted_in_place_of_parts() -> None:
-    assert Problem(network={"nodes": [{"id": "a"}]}) == Problem(network=Network([Node("a")]))
+    network: Any = {"nodes": [{"id": "a"}]}
+    assert Problem(network=network) == Problem(network=Network([Node("a")]))
 
 
 def test_a_metric_may_be_named_alone() -> None:
-    assert Problem(minimize="energy").minimize == {"energy": 1.0}
+    energy: Any = "energy"
+    assert Problem(minimize=energy).minimize == {"energy": 1.0}
     assert Problem().minimize == {"latency": 1.0}
     assert as_weights(None, {"cost": 2.0}) == {"cost": 2.0}
     assert as_weights({"risk": 3}, {}) == {"risk": 3.0}
@@ -223,4 +225,4 @@ def test_every_public_name_is_there() -> None:
         assert getattr(offload, name) is not None
     assert set(offload.__all__) <= set(dir(offload))
     with pytest.raises(AttributeError, match="module 'offload' has no attribute 'sovle'"):
-        offload.sovle  # type: ignore[attr-defined]  # noqa: B018
+        offload.sovle  # noqa: B018

@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from drawing import draw_problem
 from instance_documents import DROP, FIELDS, REQUIRED, Field, edited, place, street
@@ -88,7 +88,7 @@ def test_defaults_written_out_fit() -> None:
 
 
 # Numbers in JSON are finite, and to a schema 1.0 is an integer.
-VALUES = (
+VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1, 1.5, 0.5, 2**53 + 1, "", "x", "half", "serial", "apart", [], ["x"], [5],
     [""], {}, {"*": 1}, {"*": -1}, {"*": "1"}, {"latency": 1}, [{}], [{"id": "x"}],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -38,7 +38,7 @@ def size_on(value: float | Mapping[str, float], node: Node) -> float:
     return math.inf if key is None else value[key]
 
 
-def matches(selectors: tuple[str, ...], node: Node) -> bool:
+def matches(selectors: Sequence[str], node: Node) -> bool:
     return any(best_key({selector: 0.0}, node) for selector in selectors)
 
 

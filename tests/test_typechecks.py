@@ -52,13 +52,14 @@ def wrong_numbers(field: Field) -> Iterator[Wrong]:
     yield Wrong(-3, f"must be {above}", fix=f"write (more than )?{least}")
     if above == "> 0":
         yield Wrong(0, "must be > 0", fix="write more than 0")
-    for value in (True, "1.5", [1], {"*": 1}):
+    no_numbers: tuple[Any, ...] = (True, "1.5", [1], {"*": 1})
+    for value in no_numbers:
         yield Wrong(value, "must be a number", fix="write a plain number")
-    for value in (math.nan, -math.inf):
-        yield Wrong(value, "must be finite", fix="write a plain number")
+    for number in (math.nan, -math.inf):
+        yield Wrong(number, "must be finite", fix="write a plain number")
     nullable = field.kind.endswith("?")
-    for value in (math.inf, 10**400, 10**4000):
-        yield Wrong(value, "must be finite", fix="write null" if nullable else "write a plain")
+    for number in (math.inf, 10**400, 10**4000):
+        yield Wrong(number, "must be finite", fix="write null" if nullable else "write a plain")
 
 
 def wrong_integers(field: Field) -> Iterator[Wrong]:
