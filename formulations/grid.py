@@ -60,9 +60,8 @@ class Grid:
 
     def lengths(self, seconds: FloatArray) -> NDArray[np.int64]:
         """:meth:`length` of an array; -1 for infinite entries."""
-        ticks = seconds / self.tick
-        finite = np.isfinite(ticks)
-        ticks = np.where(finite, ticks, 0.0)
+        finite = np.isfinite(seconds)
+        ticks = np.where(finite, seconds, 0.0) / self.tick
         near = np.rint(ticks)
         rough = np.floor(ticks) if self.relax else np.ceil(ticks)
         whole = np.where(np.abs(ticks - near) <= _NEAR, near, rough)

@@ -57,7 +57,7 @@ class Case:
         task, node = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
         length = times_table(tables)
         self.resident = tables.resident_of(task, node)
-        # A task that takes no time holds no working memory (SPEC section 3).
+        # A task that takes no time holds no working memory (docs/format.md, section 3).
         self.memory = np.where(length > 0, tables.memory_of(task, node), 0.0)
         self.capacity = tables.memory_capacity * (1 + FAVOUR)
         self.usable: BoolArray = np.isfinite(length)

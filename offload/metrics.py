@@ -1,4 +1,4 @@
-"""The eight metrics of SPEC section 4, for many plans at once, measured from their own times."""
+"""The eight metrics of format section 4, for many plans at once, measured from their own times."""
 
 from __future__ import annotations
 

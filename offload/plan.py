@@ -135,7 +135,7 @@ class Plan:
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """All eight metrics, measured from the plan's own times (SPEC section 4)."""
+        """All eight metrics, measured from the plan's own times (docs/format.md, section 4)."""
         return {metric: float(self.measured[metric][0]) for metric in METRICS}
 
     @cached_property

@@ -25,7 +25,7 @@ IntArray = NDArray[np.int32]
 BoolArray = NDArray[np.bool_]
 Item = TypeVar("Item", bound=Hashable)
 
-TOLERANCE = 1e-9  # relative; the one tolerance of SPEC section 6
+TOLERANCE = 1e-9  # relative; the one tolerance of docs/format.md, section 6
 _EQUAL = 1e-12  # relative difference up to which two sources of a fetch count as equally near
 
 
@@ -302,7 +302,7 @@ class Tables:
     def execution(self, task: ArrayLike, node: ArrayLike, mode: ArrayLike = 0) -> FloatArray:
         """Execution times in seconds, infinite where a task cannot run or a mode is unknown.
 
-        Positions broadcast. Source: SPEC section 2, Execution.
+        Positions broadcast. Source: docs/format.md, section 2, Execution.
         """
         task, node, mode = np.asarray(task), np.asarray(node), np.asarray(mode)
         column = self.column[node, mode]
@@ -346,7 +346,7 @@ class Tables:
 
         Notes
         -----
-        SPEC section 2, Transfer.
+        docs/format.md, section 2, Transfer.
         """
         size, src, dst, codec, rule = np.broadcast_arrays(size, src, dst, codec, rule)
         apart = src != dst
@@ -387,7 +387,7 @@ class Tables:
         Notes
         -----
         The least sum of the four parts; equal within 1e-12 relative, the node listed first
-        (SPEC section 2, Reads). A node that holds the data is its own source.
+        (docs/format.md, section 2, Reads). A node that holds the data is its own source.
         """
         if not len(data):
             return np.zeros(0, np.int32)

@@ -243,7 +243,7 @@ def timed_without_contention(
 def transfer_sizes(tables: Tables, parts: Parts, rows: Transfers, waiting: Lists) -> FloatArray:
     """Bytes of each transfer of one plan before compression; float64[X].
 
-    A part of a divisible task moves its share of each edge's bytes (SPEC section 2).
+    A part of a divisible task moves its share of each edge's bytes (docs/format.md, section 2).
     """
     size = np.zeros(len(rows.plan))
     for kind, table in ((READ, tables.data_bytes), (MOVE, tables.move_bytes)):

@@ -13,7 +13,7 @@ from offload.transfers import EDGE, MOVE, READ
 
 __all__ = ["Matching", "Needs"]
 
-_EQUAL = 1e-12  # relative: two holders of data count as equally near (SPEC section 2, Reads)
+_EQUAL = 1e-12  # relative: two holders of data count as equally near (format section 2, Reads)
 
 
 class Needs(NamedTuple):
