@@ -1,4 +1,4 @@
-"""Whether a plan holds: every rule of format sections 2, 3, 5 and 6, and everything that breaks one.
+"""Whether a plan holds: every rule of docs/format.md, and everything that breaks one.
 
 The checker derives what a plan needs from its placements alone. It shares the cost model with the
 rest of the library (coefficients from ``tables``, metrics from ``metrics``) and nothing else: no

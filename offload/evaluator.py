@@ -1,8 +1,9 @@
 """Vectorized decoding: many placements and orders at once, to exact times and all metrics.
 
-The rule is format section 2, Decoding: task by task in the plan's order, first the transfers that the
-task still lacks, then the task, each as early as possible but never before what was placed on its
-link or node last. Work is vectorized over the plans; the loop runs over positions in the order.
+The rule is Decoding in docs/format.md, section 2: task by task in the plan's order, first the
+transfers that the task still lacks, then the task, each as early as possible but never before what
+was placed on its link or node last. Work is vectorized over the plans; the loop runs over positions
+in the order.
 """
 
 from __future__ import annotations
@@ -171,8 +172,8 @@ def evaluate(
 
     Notes
     -----
-    format section 2, Decoding. With an order sorted by start times, decoding never worsens a schedule
-    without link contention, so the best over all orders is optimal there.
+    docs/format.md, section 2, Decoding. With an order sorted by start times, decoding never worsens
+    a schedule without link contention, so the best over all orders is optimal there.
     """
     tables = problem.tables
     if tables.divisible.any():
