@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 BoolArray = NDArray[np.bool_]
 
-_EQUAL = 1e-12  # relative difference up to which two routes count as equally long (format, section 1)
+_EQUAL = 1e-12  # relative difference up to which two routes count as equally long
 _CHUNK = 4_000_000  # source-arc pairs looked at together: bounds memory on dense networks
 
 

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with an instance beyond the types of its fields: docs/format.md, 1."""
+"""Everything that can be wrong with an instance beyond the types of its fields."""
 
 from __future__ import annotations
 
