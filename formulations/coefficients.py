@@ -13,7 +13,7 @@ from offload.arrays import FloatArray
 from offload.metrics import transfer_energy, transfer_price, transfer_traffic
 from offload.tables import Tables
 
-__all__ = ["permitted_pairs", "placement_cost", "times_table", "transfer_cost"]
+__all__ = ["permitted_pairs", "placement_cost", "slot_load", "times_table", "transfer_cost"]
 
 
 _TRANSFER = {"energy": transfer_energy, "cost": transfer_price, "traffic": transfer_traffic}
@@ -35,6 +35,13 @@ def placement_cost(tables: Tables, metric: str) -> FloatArray:
         "risk": times * tables.failure_rate[None, :],
     }
     return np.asarray(rates.get(metric, np.zeros_like(times)))
+
+
+def slot_load(tables: Tables) -> FloatArray:
+    """Seconds that task i adds to the load of node k (period); 0 where it cannot run. [T, K]."""
+    times = times_table(tables)
+    occupied = np.where(np.isfinite(times), times, 0.0) * tables.task_slots[:, None]
+    return np.asarray(occupied / np.maximum(tables.node_slots, 1))
 
 
 def transfer_cost(tables: Tables, metric: str, item: int) -> FloatArray:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ortools.sat.python import cp_model
 
-from formulations.coefficients import permitted_pairs, placement_cost, transfer_cost
+from formulations.coefficients import permitted_pairs, placement_cost, slot_load, transfer_cost
 from offload.tables import TOLERANCE
 
 if TYPE_CHECKING:
@@ -158,10 +158,7 @@ class Goals:
     def _period(self, terms: Terms) -> None:
         """Largest load of a node: (sum of p s) / slots."""
         tables = self.tables
-        loads = np.where(
-            self.model.allowed, self.model.real_times * tables.task_slots[:, None], 0.0
-        )
-        loads = loads / np.maximum(tables.node_slots, 1)
+        loads = np.where(self.model.allowed, slot_load(tables), 0.0)
         scale = self.model.bounds["period"] or float(loads.max(initial=0.0)) or 1.0
         unit = scale * min(self.model.gap, 1e-4) / (10 * tables.tasks)
         ceiling = int(loads.sum(axis=0).max(initial=0.0) / unit) + tables.tasks + 1

@@ -15,7 +15,7 @@ import numpy as np
 import pulp
 from numpy.typing import NDArray
 
-from formulations.coefficients import times_table
+from formulations.coefficients import slot_load, times_table
 from formulations.milp_engine import TOLERANCE
 from offload.features import Goal
 from offload.problem import Problem
@@ -74,9 +74,7 @@ class Case:
     @cached_property
     def load(self) -> FloatArray:
         """What a task adds to the load of a node, seconds; 0 where it may not run. [T, K]."""
-        length = np.where(self.usable, self.length, 0.0)
-        slots = np.maximum(self.tables.node_slots, 1)
-        return length * self.tables.task_slots[:, None] / slots
+        return np.where(self.usable, slot_load(self.tables), 0.0)
 
     @property
     def idle_power(self) -> float:

@@ -192,6 +192,9 @@ def test_a_tag_that_the_node_lists_first_wins() -> None:
     turned = Node("turned", tags=["blue", "red"])
     tables = tables_of(Task("t", time={"tag:red": 1, "tag:blue": 2}), nodes=(BOX, turned))
     assert tables.execution(0, [0, 1]).tolist() == [1, 2]
+    again = Node("again", tags=["red", "blue", "red"])
+    tables = tables_of(Task("t", time={"tag:red": 1, "tag:blue": 2}), nodes=(again,))
+    assert tables.execution(0, 0) == 1
 
 
 def test_a_time_comes_before_work_and_work_fills_in() -> None:

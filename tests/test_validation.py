@@ -274,6 +274,12 @@ def test_a_selector_may_match_no_node(make: Maker) -> None:
     assert make(edited(street(), edits)).graph.tasks[4].allow == ("cam", "tier:fog")
 
 
+def test_edges_of_the_same_ends_may_carry_different_items(make: Maker) -> None:
+    more = [{"src": "grab", "dst": "detect", "item": item} for item in ("", "x", None)]
+    edits = {f"graph.edges.{6 + n}": edge for n, edge in enumerate(more)}
+    assert make(edited(street(), edits)).tables.items == 8
+
+
 def test_items_may_agree_in_another_order(make: Maker) -> None:
     codec = {"id": "zap", "ratio": 1, "encode": 0, "decode": 0}
     edits = {
