@@ -239,7 +239,7 @@ class Model:
         self.cp.add(total <= most)
         for i, m in zip(tasks, used, strict=True):
             if m:
-                # Not as an implication: CP-SAT 9.15 presolve errs where its literal is in the sum.
+                # No implication: of several over one sum, the presolve of CP-SAT 9.15 loses plans.
                 self.cp.add(total + m * self.x[i, k] <= most)
         if any(used) and tables.node_slots[k] > 1:
             room = self.cp.new_int_var(0, most, f"room{k}")
