@@ -11,7 +11,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -135,22 +135,25 @@ def type_issues(value: Any, kind: Any, path: str = "$", *, finite: bool = True) 
 _described = functools.cache(inspect.type_info)
 
 
+_ACCEPTED: dict[type[inspect.Type], tuple[type, ...]] = {
+    inspect.AnyType: (object,), inspect.BoolType: (bool,), inspect.DictType: (dict,),
+    inspect.FloatType: (int, float), inspect.IntType: (int,), inspect.ListType: (list, tuple),
+    inspect.LiteralType: (str,), inspect.NoneType: (type(None),), inspect.StrType: (str,),
+    inspect.StructType: (dict,), inspect.VarTupleType: (list, tuple),
+}  # fmt: skip
+
+
 def _shape_fits(value: Any, kind: inspect.Type) -> bool:
-    if isinstance(kind, inspect.AnyType):
-        return True
-    if isinstance(kind, inspect.StructType | inspect.DictType):
-        return isinstance(value, dict)
-    if isinstance(kind, inspect.VarTupleType | inspect.ListType):
-        return isinstance(value, list | tuple)
-    if isinstance(kind, inspect.BoolType):
-        return isinstance(value, bool)
-    if isinstance(kind, inspect.IntType):
-        return isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(kind, inspect.FloatType):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(kind, inspect.NoneType):
-        return value is None
-    return isinstance(value, str)
+    if isinstance(value, bool):  # which to Python is an integer
+        return isinstance(kind, inspect.BoolType | inspect.AnyType)
+    return isinstance(value, _ACCEPTED[type(kind)])
+
+
+@functools.cache
+def _fields(record: type) -> dict[str, inspect.Field]:
+    kind = _described(record)
+    assert isinstance(kind, inspect.StructType)
+    return {field.encode_name: field for field in kind.fields}
 
 
 def _name(kind: inspect.Type) -> str:
@@ -183,54 +186,62 @@ class _Walk:
     def __init__(self, finite: bool) -> None:
         self.finite = finite
         self.found: list[Issue] = []
+        self._options: dict[int, tuple[inspect.Type, ...]] = {}
+        self._inside: dict[type[inspect.Type], Callable[..., None]] = {
+            inspect.StructType: self.struct, inspect.DictType: self.mapping,
+            inspect.VarTupleType: self.sequence, inspect.ListType: self.sequence,
+            inspect.LiteralType: self.choice, inspect.StrType: self.text,
+        }  # fmt: skip
 
     def add(self, path: str, message: str, found: Any, fix: str) -> None:
         self.found.append(Issue(path, message, found, fix))
 
+    def options(self, kind: inspect.Type) -> tuple[inspect.Type, ...]:
+        """The kinds between which a value may choose: those of a union, or the one."""
+        known = self._options.get(id(kind))
+        if known is None:
+            plain = kind.type if isinstance(kind, inspect.Metadata) else kind
+            union = plain.types if isinstance(plain, inspect.UnionType) else (plain,)
+            known = tuple(o.type if isinstance(o, inspect.Metadata) else o for o in union)
+            self._options[id(kind)] = known
+        return known
+
     def value(self, value: Any, kind: inspect.Type, path: str) -> None:
-        if isinstance(kind, inspect.Metadata):
-            kind = kind.type
-        options = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-        options = tuple(o.type if isinstance(o, inspect.Metadata) else o for o in options)
-        fitting = [option for option in options if _shape_fits(value, option)]
-        if not fitting:
+        options = self.options(kind)
+        for option in options:
+            if _shape_fits(value, option):
+                if isinstance(option, inspect.FloatType | inspect.IntType):
+                    self.number(value, option, path, options)
+                elif look_inside := self._inside.get(type(option)):
+                    look_inside(value, option, path)
+                break
+        else:
             wanted = " or ".join(_name(option) for option in options)
             self.add(path, f"must be {wanted}", value, f"write {_example(options[0])}")
-            return
-        nullable = any(isinstance(option, inspect.NoneType) for option in options)
-        self.inside(value, fitting[0], path, nullable)
 
-    def inside(self, value: Any, kind: inspect.Type, path: str, nullable: bool) -> None:
-        if isinstance(kind, inspect.StructType):
-            self.struct(value, kind, path)
-        elif isinstance(kind, inspect.DictType):
-            self.mapping(value, kind, path)
-        elif isinstance(kind, inspect.VarTupleType | inspect.ListType):
-            if kind.min_length and len(value) < kind.min_length:
-                self.add(path, "must not be empty", value, "name at least one")
-            for position, item in enumerate(value):
-                self.value(item, kind.item_type, f"{path}[{position}]")
-        elif isinstance(kind, inspect.FloatType | inspect.IntType):
-            self.number(value, kind, path, nullable)
-        elif isinstance(kind, inspect.LiteralType):
-            if value not in kind.values:
-                wanted = [str(v) for v in kind.values]
-                self.add(path, f"must be {_name(kind)}", value, close(value, wanted))
-        elif isinstance(kind, inspect.StrType):
-            self.text(value, path)
-            if kind.min_length and len(value) < kind.min_length:
-                self.add(path, "must not be empty", value, "give it a name")
+    def sequence(
+        self, value: Any, kind: inspect.ListType | inspect.VarTupleType, path: str
+    ) -> None:
+        if kind.min_length and len(value) < kind.min_length:
+            self.add(path, "must not be empty", value, "name at least one")
+        for position, item in enumerate(value):
+            self.value(item, kind.item_type, f"{path}[{position}]")
+
+    def choice(self, value: str, kind: inspect.LiteralType, path: str) -> None:
+        if value not in kind.values:
+            wanted = [str(v) for v in kind.values]
+            self.add(path, f"must be {_name(kind)}", value, close(value, wanted))
 
     def struct(self, value: dict[str, Any], kind: inspect.StructType, path: str) -> None:
         self.repeated(value, path)
-        fields = {field.encode_name: field for field in kind.fields}
+        fields = _fields(kind.cls)
         if kind.tag_field is not None and value.get(kind.tag_field) != kind.tag:
             fix = f'write "{kind.tag_field}": "{kind.tag}"'
             tag = value.get(kind.tag_field, NOTHING)
             self.add(member(path, kind.tag_field), "is not this format", tag, fix)
         for key, item in value.items():
             if key in fields:
-                self.value(item, fields[key].type, member(path, key))
+                self.value(item, fields[key].type, f"{path}.{key}")
             elif key != kind.tag_field:
                 self.add(member(path, key), "unknown key", key, close(key, fields))
         for key, field in fields.items():
@@ -240,29 +251,39 @@ class _Walk:
     def mapping(self, value: dict[Any, Any], kind: inspect.DictType, path: str) -> None:
         self.repeated(value, path)
         for key, item in value.items():
+            where = member(path, key)
             if isinstance(key, str):
-                self.text(key, member(path, key))
+                self.unicode(key, where)
             else:
                 self.add(path, "must have texts as keys", key, f"write {str(key)!r}")
-            self.value(item, kind.value_type, member(path, key))
+            self.value(item, kind.value_type, where)
 
     def repeated(self, value: dict[str, Any], path: str) -> None:
         for key, item in getattr(value, "repeated", ()):
             self.add(member(path, key), "key given more than once", item, "keep one of them")
 
-    def text(self, value: str, path: str) -> None:
+    def text(self, value: str, kind: inspect.StrType, path: str) -> None:
+        self.unicode(value, path)
+        if kind.min_length and len(value) < kind.min_length:
+            self.add(path, "must not be empty", value, "give it a name")
+
+    def unicode(self, value: str, path: str) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
             self.add(path, "must be valid Unicode", value, "remove the lone surrogate")
 
     def number(
-        self, value: float, kind: inspect.FloatType | inspect.IntType, path: str, nullable: bool
+        self,
+        value: float,
+        kind: inspect.FloatType | inspect.IntType,
+        path: str,
+        options: tuple[inspect.Type, ...],
     ) -> None:
         if not _fits_float(value):
             if self.finite or isinstance(value, int):
-                unlimited = nullable and value > 0
-                fix = "write null, or leave the key out" if unlimited else "write a plain number"
+                null = value > 0 and any(isinstance(o, inspect.NoneType) for o in options)
+                fix = "write null, or leave the key out" if null else "write a plain number"
                 self.add(path, "must be finite", value, fix)
         elif kind.ge is not None and not value >= kind.ge:
             self.add(path, f"must be >= {kind.ge}", value, f"write {kind.ge} or more")

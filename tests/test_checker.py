@@ -241,6 +241,18 @@ def test_precedence() -> None:
     assert one(found(problem, rows)) == ("precedence", ("x", "y"), 1.0, 2.0, 1.0)
 
 
+def test_each_broken_precedence_is_named() -> None:
+    # Tasks in this order, so that sums of their positions are alike: 0 + 3 and 1 + 2.
+    tasks = [Task(name, work=2) for name in "wxyz"]
+    problem = instance(
+        tasks, [Edge("w", "z"), Edge("x", "y")], nodes=[Node("a", slots=4)], links=[]
+    )
+    violations = found(problem, [run(name, "a", 0, 2) for name in "wxyz"])
+    assert [(v.rule, v.items) for v in violations] == [
+        ("precedence", ("w", "z")), ("precedence", ("x", "y")),
+    ]  # fmt: skip
+
+
 def test_due_is_a_wish() -> None:
     assert found(instance([Task("x", work=2, due=1)]), [run("x", "a", 0, 2)]) == []
 

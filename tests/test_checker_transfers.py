@@ -35,6 +35,15 @@ def test_missing_transfer() -> None:
     assert one(chained()) == ("missing-transfer", ("x", "y"), None, 1, 0)
 
 
+def test_a_violation_says_what_moves_from_where_to_where() -> None:
+    (violation,) = chained()
+    text = "missing-transfer: the output of x, a to b: the transfer is missing"
+    assert str(violation) == text
+    read = instance([Task("x", work=2, reads=("d",))], data=[Data("d", 1, ("a",))], links=[])
+    (violation,) = found(read, [run("x", "b", 0, 2)])
+    assert str(violation) == "route: data d, ? to b: there is no route"
+
+
 def test_a_transfer_of_no_bytes_is_needed_and_takes_the_latency() -> None:
     problem = instance([X, Y], [Edge("x", "y")])
     rows = [run("x", "a", 0, 2), run("y", "b", 2.5, 4.5)]
