@@ -2,111 +2,21 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from drawing import draw_plan, draw_problem
-from numpy.typing import NDArray
+from decisions import BATCH, Decisions, draw_decisions, draw_instance
+from drawing import draw_problem
 from oracle import Decoded, Oracle
 
 import offload
-from offload.features import FEATURES
+from offload import Data, Graph, Link, Network, Node, Task
 from offload.problem import METRICS, Problem
 
 INSTANCES = 160
-BATCH = 5
-DECODED = tuple(name for name in FEATURES if name != "splitting")
 ROUNDING = 1e-9
-
-IntArray = NDArray[np.integer]
-
-
-class Decisions(NamedTuple):
-    """A batch of places, orders, modes, codecs and copies."""
-
-    nodes: IntArray
-    order: IntArray
-    modes: IntArray
-    codecs: IntArray
-    copies: NDArray[np.bool_]
-
-    def of(self, b: int) -> Decisions:
-        """One plan's, as a batch of one."""
-        row = slice(b, b + 1)
-        nodes, order, modes, codecs, copies = self
-        return Decisions(nodes[row], order[row], modes[row], codecs[row], copies[row])
-
-
-def draw_decisions(problem: Problem, seed: int, batch: int = BATCH) -> Decisions:
-    """Random decisions: those of a plan that holds, the same in other orders, and any others."""
-    dice = random.Random(f"decisions {seed}")
-    held = draw_plan(problem, seed, tries=2)
-    drawn = [_of_plan(problem, held)] if held is not None else []
-    while len(drawn) < batch:
-        near = held is not None and dice.random() < 0.3
-        drawn.append(_reordered(problem, drawn[0], dice) if near else _anything(problem, dice))
-
-    def column(n: int, width: int) -> IntArray:
-        return np.array([plan[n] for plan in drawn], np.int64).reshape(batch, width)
-
-    tasks, edges = problem.tables.tasks, problem.tables.edges
-    copies = np.array([plan.copies for plan in drawn], bool)
-    return Decisions(column(0, tasks), column(1, tasks), column(2, tasks), column(3, edges), copies)
-
-
-def _of_plan(problem: Problem, plan: offload.Plan) -> Decisions:
-    tables, rows = problem.tables, plan.transfers
-    begin, modes = np.zeros(tables.tasks), np.zeros(tables.tasks, int)
-    begin[plan.parts.task] = plan.parts.start
-    modes[plan.parts.task] = plan.parts.mode
-    codecs = np.full(tables.edges, -1)
-    for x in np.flatnonzero(rows.kind == 0).tolist():
-        edges = tables.item_edges.of(int(rows.ref[x]))
-        codecs[edges[plan.nodes[tables.edge_dst[edges]] == rows.dst[x]]] = rows.codec[x]
-    copies = np.zeros((len(problem.data), tables.nodes), bool)
-    copies[plan.copies.data, plan.copies.node] = True
-    order = _sequence(problem, lambda ready: min(ready, key=lambda i: float(begin[i])))
-    return Decisions(plan.nodes, np.array(order, int), modes, codecs, copies)
-
-
-def _reordered(problem: Problem, known: Decisions, dice: random.Random) -> Decisions:
-    return known._replace(order=np.array(_sequence(problem, dice.choice), int))
-
-
-def _anything(problem: Problem, dice: random.Random) -> Decisions:
-    tables = problem.tables
-    mostly = dice.random() < 0.8  # mostly where tasks may run
-    nodes = np.array([_place(problem, i, dice, mostly) for i in range(tables.tasks)], np.int32)
-    most = tables.mode_count[nodes] if mostly else np.full(tables.tasks, tables.modes)
-    modes = np.array([dice.randrange(int(count)) for count in most], int)
-    offers = [tables.item_codecs.of(int(item)).tolist() for item in tables.edge_item]
-    codecs = np.array([dice.choice([-1, *offer]) for offer in offers], int)
-    share = dice.choice([0.0, 0.3])
-    drawn = [[dice.random() < share for _ in range(tables.nodes)] for _ in problem.data]
-    copies = np.array(drawn, bool).reshape(len(problem.data), tables.nodes)
-    return Decisions(nodes, np.array(_sequence(problem, dice.choice), int), modes, codecs, copies)
-
-
-def _place(problem: Problem, i: int, dice: random.Random, mostly: bool) -> int:
-    fine = np.flatnonzero(problem.tables.allowed_table[i]).tolist()
-    if mostly and fine and dice.random() < 0.97:
-        return int(dice.choice(fine))
-    return dice.randrange(problem.tables.nodes)
-
-
-def _sequence(problem: Problem, choose: Callable[[list[int]], int]) -> list[int]:
-    """A topological order, by a rule that picks one of the tasks that are ready."""
-    tables = problem.tables
-    waits = [set(tables.edge_src[tables.incoming.of(j)].tolist()) for j in range(tables.tasks)]
-    order: list[int] = []
-    while len(order) < tables.tasks:
-        ready = [i for i in range(tables.tasks) if i not in order and waits[i] <= set(order)]
-        order.append(choose(ready))
-    return order
 
 
 def decode_slowly(oracle: Oracle, decisions: Decisions, b: int) -> Decoded:
@@ -122,23 +32,6 @@ def evaluated(problem: Problem, decisions: Decisions) -> offload.Evaluation:
     return offload.evaluate(problem, nodes, order, modes, codecs, copies)
 
 
-def draw(seed: int) -> Problem:
-    """Instances with few and with many features, by turns."""
-    features = DECODED if seed % 3 else tuple(f for f in DECODED if f != "channels")
-    if seed % 4 == 1:
-        features = (
-            "slots",
-            "memory",
-            "resident",
-            "routes",
-            "items",
-            "channels",
-            "serial-io",
-            "due",
-        )
-    return draw_problem(seed, features, tasks=(1, 9), nodes=(1, 5))
-
-
 class Case(NamedTuple):
     """An instance, a batch of decisions, and what the library makes of them."""
 
@@ -150,7 +43,7 @@ class Case(NamedTuple):
 @cache
 def case(seed: int) -> Case:
     """The same for each test."""
-    problem = draw(seed)
+    problem = draw_instance(seed)
     decisions = draw_decisions(problem, seed)
     return Case(problem, decisions, evaluated(problem, decisions))
 
@@ -214,6 +107,47 @@ def test_routes_are_those_of_the_contract() -> None:
                 assert permitted == oracle.permitted(k, l, tags), f"instance {seed}: {k} to {l}"
     assert joined > 1000
     assert hops >= 4
+
+
+def test_routes_that_differ_by_a_rounding_are_equally_long() -> None:
+    # Over b: 0.1 + 0.2 = 0.30000000000000004.
+    nodes = (Node("a"), Node("b"), Node("c"))
+
+    def path(direct: float) -> list[int]:
+        links = (
+            Link("a", "b", latency=0.1), Link("b", "c", latency=0.2),
+            Link("a", "c", latency=direct),
+        )  # fmt: skip
+        return Problem(network=Network(nodes, links)).tables.routes.path(0, 2)
+
+    assert path(0.3) == [0, 2]
+    assert path(0.3000000000000001) == [0, 2]
+    assert path(0.300000001) == [0, 1, 2]
+
+
+def test_equally_long_routes_take_the_node_listed_first_from_the_end() -> None:
+    # To d over b or c, and to those over a or z: all of three hops of 1 s.
+    nodes = tuple(Node(name) for name in "zabcde")
+    ends = [("e", "z"), ("e", "a"), ("z", "c"), ("a", "c"), ("z", "b"), ("a", "b")]
+    links = tuple(Link(x, y, latency=1) for x, y in [*ends, ("b", "d"), ("c", "d")])
+    problem = Problem(network=Network(nodes, links))
+    assert [nodes[k].id for k in problem.tables.routes.path(5, 4)] == ["e", "z", "b", "d"]
+
+
+def test_data_from_equally_near_homes_comes_from_the_one_listed_first() -> None:
+    # From a: 0.1 s + 0.2 s = 0.30000000000000004 s; from b: 0.3 s.
+    nodes = (Node("a"), Node("b"), Node("c"))
+
+    def source(latency: float) -> int:
+        links = (Link("a", "c", 10, latency), Link("b", "c", latency=0.3))
+        problem = Problem(
+            network=Network(nodes, links), data=(Data("d", 1, ("b", "a")),),
+            graph=Graph((Task("t", work=1, reads=("d",)),)),
+        )  # fmt: skip
+        return int(offload.evaluate(problem, [2], [0]).plan().transfers.src[0])
+
+    assert source(0.2) == 0
+    assert source(0.200000001) == 1
 
 
 def test_plans_that_hold_and_plans_that_do_not_are_both_tried() -> None:
