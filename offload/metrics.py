@@ -73,7 +73,9 @@ class Measured(Mapping[str, FloatArray]):
             raise KeyError(metric)
         if metric not in self._known:
             compute: Callable[[], FloatArray] = getattr(self, f"_{metric}")
-            self._known[metric] = compute()
+            # Times of a plan from a file may be infinite or undefined: no cause for a warning.
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._known[metric] = compute()
         return self._known[metric]
 
     def __iter__(self) -> Iterator[str]:
