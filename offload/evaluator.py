@@ -83,17 +83,24 @@ class Evaluation:
     def excess(self) -> dict[str, FloatArray]:
         """By how much each plan breaks each rule; 0 within the tolerance."""
         tables = self.problem.tables
-        slack = TOLERANCE * self.metrics["latency"]
+        latency = self.metrics["latency"]
+        slack = TOLERANCE * np.where(np.isfinite(latency), latency, 0.0)
+        # A sum of times may be off by as much as its times, each by its weight.
+        due = np.isfinite(tables.due)
+        times = {
+            "latency": 1.0,
+            "completion": tables.weight.sum(),
+            "tardiness": tables.weight[due].sum(),
+        }
         found: dict[str, FloatArray] = {}
         for metric, limit in self._limits.items():
             value = self.metrics[metric]
-            allowed = limit * (1 + TOLERANCE) + (slack if metric in _TIMES else 0.0)
+            allowed = np.maximum(limit * (1 + TOLERANCE), limit + times.get(metric, 0.0) * slack)
             over = np.where(value > allowed, value - limit, 0.0)
             found[f"limit:{metric}"] = over
         timed = np.flatnonzero(np.isfinite(tables.deadline))
         late = self.finish[:, timed] - tables.deadline[timed]
-        finite_slack = np.where(np.isfinite(slack), slack, 0.0)[:, None]
-        found["deadline"] = np.where(late > finite_slack, late, 0.0).sum(axis=1)
+        found["deadline"] = np.where(late > slack[:, None], late, 0.0).sum(axis=1)
         found["placement"] = (~np.isfinite(self.finish)).sum(axis=1).astype(float)
         found["memory"] = resident_excess(tables, self.nodes)
         found["groups"] = groups_broken(tables, self.nodes).astype(float)
@@ -124,9 +131,6 @@ class Evaluation:
             self.problem, self.nodes[number], self.start[number], self.finish[number], required,
             modes=self.modes[number], copies=copies,
         )  # fmt: skip
-
-
-_TIMES = ("latency", "completion", "tardiness", "period")
 
 
 def evaluate(

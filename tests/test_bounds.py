@@ -21,13 +21,13 @@ ROUNDING = 1 + 1e-12
 @cache
 def drawn() -> list[tuple[str, Problem, offload.Plan]]:
     """Plans that hold, of instances over all features."""
-    problems = {f"instance {seed}": draw_problem(seed, tuple(FEATURES)) for seed in range(150)}
+    problems = {f"instance {seed}": draw_problem(seed, tuple(FEATURES)) for seed in range(100)}
     plans = [(name, problem, draw_plan(problem, 1, tries=2)) for name, problem in problems.items()]
     return [(name, problem, plan) for name, problem, plan in plans if plan is not None]
 
 
 def test_no_plan_of_any_instance_is_below() -> None:
-    assert len(drawn()) > 100
+    assert len(drawn()) > 70
     for name, problem, plan in drawn():
         for metric, bound in metric_bounds(problem).items():
             assert bound <= plan.metrics[metric] * ROUNDING, f"{name}: {metric}"
