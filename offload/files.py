@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 import msgspec
 
+from offload.canonical import canonical, digest
 from offload.errors import NOTHING, InstanceError, Issue, OffloadError, one_line
 from offload.problem import FORMAT, Problem, _decoded
 from offload.typechecks import Malformed, duplicates_keys, parse, type_issues
@@ -103,31 +103,6 @@ def save(problem: Problem, path: str | os.PathLike[str]) -> None:
     """Write an instance file, whole or not at all; gzip where the name ends in ``.gz``."""
     many = len(problem.graph.tasks) > 1000
     write_bytes(path, dumps(problem, indent=None if many else 1).encode())
-
-
-def canonical(problem: Problem) -> str:
-    """The text that the digest is taken of: what the instance is, not how it was written."""
-    parts = {name: getattr(problem, name) for name in ("network", "graph", "data", "codecs")}
-    plain = msgspec.to_builtins(parts)
-    text = _canonical_json(plain)
-    return _canonical_json(_positive_zero(plain)) if "-0.0" in text else text
-
-
-def _canonical_json(plain: Any) -> str:
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _positive_zero(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _positive_zero(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_positive_zero(item) for item in value]
-    return 0.0 if isinstance(value, float) and value == 0 else value
-
-
-def digest(problem: Problem) -> str:
-    """``sha256:`` and the hex digest of :func:`canonical`."""
-    return "sha256:" + hashlib.sha256(canonical(problem).encode()).hexdigest()
 
 
 def schema() -> dict[str, Any]:

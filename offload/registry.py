@@ -45,6 +45,8 @@ class Request:
         A plan to start from, already checked; ``None`` without one.
     options
         The method's own options.
+    bound
+        A lower bound of the objective that is known beforehand.
     report
         Call it with a better plan or bound (either may be ``None``) whenever there is one.
     """
@@ -59,6 +61,7 @@ class Request:
     start: Plan | None = None
     options: dict[str, Any] = field(default_factory=dict)
     cancel: threading.Event | None = None
+    bound: float = float("-inf")
     report: Callable[[Plan | None, float | None], None] = lambda plan, bound: None
 
     def keeps(self, plan: Plan) -> bool:
@@ -171,6 +174,9 @@ _PROOF = "optimal within the gap and a true bound, or a proof that there is no p
 
 _LISTS = _honours("modes", "codecs", "copies", "splitting")
 _AVERAGE = {"average": "pairs (default, as in the paper) or saga (each node's zero self-pair too)"}
+_READY = "offload.heuristics.ready_list"
+_BATCH = "offload.heuristics.batch_mode"
+_WHOLE = _honours("splitting")
 _POLICIES = "offload.heuristics.policies"
 _RANKED = "offload.heuristics.list_scheduling"
 
@@ -187,22 +193,62 @@ _TABLE = (
         "peft", f"{_RANKED}:peft", "list", _LISTS, _NO_PROOF,
         "Arabnejad, Barbosa 2014, section 4", _AVERAGE,
     ),
-    Entry("round-robin", f"{_POLICIES}:round_robin", "policy", _LISTS, _NO_PROOF, "cyclic order"),
     Entry(
-        "least-loaded", f"{_POLICIES}:least_loaded", "policy", _LISTS, _NO_PROOF,
+        "etf", f"{_READY}:etf", "list", _WHOLE, _NO_PROOF,
+        "Hwang, Chow, Anger, Lee 1989, earliest task first",
+    ),
+    Entry(
+        "dls", f"{_READY}:dls", "list", _WHOLE, _NO_PROOF,
+        "Sih, Lee 1993, dynamic levels for heterogeneous processors",
+    ),
+    Entry(
+        "mcp", f"{_READY}:mcp", "list", _WHOLE, _NO_PROOF,
+        "Wu, Gajski 1990, modified critical path",
+    ),
+    Entry(
+        "min-min", f"{_BATCH}:min_min", "batch", _WHOLE, _NO_PROOF,
+        "Ibarra, Kim 1977, algorithm D; Maheswaran et al. 1999, batch mode",
+    ),
+    Entry(
+        "max-min", f"{_BATCH}:max_min", "batch", _WHOLE, _NO_PROOF,
+        "Ibarra, Kim 1977, algorithm E; Maheswaran et al. 1999, batch mode",
+    ),
+    Entry(
+        "sufferage", f"{_BATCH}:sufferage", "batch", _WHOLE, _NO_PROOF,
+        "Maheswaran et al. 1999, batch mode",
+    ),
+    Entry(
+        "duplex", f"{_BATCH}:duplex", "batch", _WHOLE, _NO_PROOF,
+        "Braun et al. 2001, the better of min-min and max-min",
+    ),
+    Entry(
+        "mct", f"{_BATCH}:mct", "batch", _WHOLE, _NO_PROOF,
+        "Maheswaran et al. 1999, on-line mode, minimum completion time",
+    ),
+    Entry(
+        "met", f"{_BATCH}:met", "batch", _WHOLE, _NO_PROOF,
+        "Maheswaran et al. 1999, on-line mode, minimum execution time",
+    ),
+    Entry(
+        "olb", f"{_BATCH}:olb", "batch", _WHOLE, _NO_PROOF,
+        "Braun et al. 2001, opportunistic load balancing",
+    ),
+    Entry("round-robin", f"{_POLICIES}:round_robin", "policy", _WHOLE, _NO_PROOF, "cyclic order"),
+    Entry(
+        "least-loaded", f"{_POLICIES}:least_loaded", "policy", _WHOLE, _NO_PROOF,
         "least connections", {"load": "time (slot-seconds, default) or count (tasks)"},
     ),
     Entry(
-        "weighted-share", f"{_POLICIES}:weighted_share", "policy", _LISTS, _NO_PROOF,
+        "weighted-share", f"{_POLICIES}:weighted_share", "policy", _WHOLE, _NO_PROOF,
         "shares w_i T_i / sum_j w_j T_j",
     ),
     Entry(
-        "by-intensity", f"{_POLICIES}:by_intensity", "policy", _LISTS, _NO_PROOF,
+        "by-intensity", f"{_POLICIES}:by_intensity", "policy", _WHOLE, _NO_PROOF,
         "compute-intensive to the fastest node, data-intensive near its data",
     ),
-    Entry("local", f"{_POLICIES}:local", "policy", _LISTS, _NO_PROOF, "no offloading"),
-    Entry("cloud", f"{_POLICIES}:cloud", "policy", _LISTS, _NO_PROOF, "all to the cloud tier"),
-    Entry("random", f"{_POLICIES}:randomly", "policy", _LISTS, _NO_PROOF, "uniform choice"),
+    Entry("local", f"{_POLICIES}:local", "policy", _WHOLE, _NO_PROOF, "no offloading"),
+    Entry("cloud", f"{_POLICIES}:cloud", "policy", _WHOLE, _NO_PROOF, "all to the cloud tier"),
+    Entry("random", f"{_POLICIES}:randomly", "policy", _WHOLE, _NO_PROOF, "uniform choice"),
     Entry(
         "cpsat", "formulations.cpsat:solve", "exact", _honours(*_ADVANCED), _PROOF,
         "constraint programming, OR-Tools CP-SAT; see formulations/cpsat.py",

@@ -19,7 +19,7 @@ IntArray = NDArray[np.int32]
 BoolArray = NDArray[np.bool_]
 
 _EQUAL = 1e-12  # relative difference up to which two routes count as equally long
-_CHUNK = 4_000_000  # source-arc pairs looked at together: bounds memory on dense networks
+_TOGETHER = 1_000_000  # tight arcs walked together: bounds memory where many paths are equal
 
 
 class Routes:
@@ -94,18 +94,33 @@ class Routes:
         weight = self.arc_latency + self.network.reference_bytes / self.arc_bandwidth
         matrix = csr_array((weight, (self.arc_src, self.arc_dst)), shape=(count, count))
         distance = dijkstra(matrix)
-        step = max(1, _CHUNK // len(weight))
-        for first in range(0, count, step):
-            rows = slice(first, first + step)
-            near = distance[rows]
-            reached = near[:, self.arc_src]
-            tight = np.isfinite(reached)
-            tight &= reached + weight <= near[:, self.arc_dst] * (1 + _EQUAL)
-            self._walk_tight(tight, self.hops[rows], self._before[rows])
+        # An arc longer than the route between its ends, by more than can count as equal on any
+        # route, lies on no shortest path.
+        slack = 4 * _EQUAL * distance.max(initial=0.0, where=np.isfinite(distance))
+        useful = np.flatnonzero(weight <= distance[self.arc_src, self.arc_dst] + slack)
+        weight, src, dst = weight[useful], self.arc_src[useful], self.arc_dst[useful]
+        first, found, tight = 0, 0, []
+        for k in range(count):
+            near = distance[k]
+            on_time = near[src] + weight <= (near * (1 + _EQUAL))[dst]
+            tight.append(np.flatnonzero(on_time & np.isfinite(near)[src]))
+            found += len(tight[-1])
+            if k == count - 1 or found > _TOGETHER:
+                rows = slice(first, k + 1)
+                row = np.repeat(np.arange(len(tight)), [len(arcs) for arcs in tight])
+                arc = np.concatenate(tight)
+                self._walk_tight(row, src[arc], dst[arc], self.hops[rows], self._before[rows])
+                first, found, tight = k + 1, 0, []
 
-    def _walk_tight(self, tight: BoolArray, hops: IntArray, before: IntArray) -> None:
-        row, arc = np.nonzero(tight)
-        src, dst = self.arc_src[arc], self.arc_dst[arc]
+    def _walk_tight(
+        self,
+        row: NDArray[np.intp],
+        src: IntArray,
+        dst: IntArray,
+        hops: IntArray,
+        before: IntArray,
+    ) -> None:
+        """Breadth-first search from several sources at once, each over its own (row) tight arcs."""
         for level in range(self.count):
             fresh = (hops[row, src] == level) & (hops[row, dst] < 0)
             if not fresh.any():

@@ -151,11 +151,11 @@ def solve(
     if start is not None:
         _take_start(judge, start)
     target = GAP if gap is None else gap
+    judge.report(None, lower_bound(problem, goal.minimize))
     request = Request(
         problem, goal, began + (inf if time_limit is None else time_limit), work_limit, target,
-        threads, seed, judge.plan, chosen, cancel, judge.report,
+        threads, seed, judge.plan, chosen, cancel, judge.bound, judge.report,
     )  # fmt: skip
-    judge.report(None, lower_bound(problem, goal.minimize))
     if judge.bound == inf:
         answer = Answer(infeasible=True, reason="some task cannot be reached from those it needs")
     elif not problem.graph.tasks and judge.plan is None:

@@ -201,6 +201,10 @@ class Tables:
             if len(given):
                 seconds = np.array([list(tasks[i].time.values()) for i in rows], float)
                 self.time[np.ix_(rows, given)] = seconds[:, winner[given]] * factor[given]
+        default = np.flatnonzero(mode == 0)
+        for first, count in zip(default, np.diff(default, append=self.columns), strict=True):
+            if count > 1:  # what never ends in the default mode runs in none
+                self.time[np.isinf(self.time[:, first]), first : first + count] = np.inf
 
     def _by_class(self, field: Callable[[Task], float | dict[str, float]]) -> FloatArray:
         """float64[T, 1] where all tasks give a number, else [T, classes]; no match is infinite."""
@@ -286,9 +290,14 @@ class Tables:
         Positions broadcast. Whether the node has memory to spare is not asked.
         """
         task, node = np.asarray(task), np.asarray(node)
+        known = np.isfinite(self.time[task, self.column[node, 0]])
+        result: BoolArray = self._permitted(task, node) & known
+        return result
+
+    def _permitted(self, task: NDArray[np.integer], node: NDArray[np.integer]) -> BoolArray:
+        """Whether selectors, slots and sizes permit it, whatever the times say."""
         result: BoolArray = self.allow_mask[self.allow_class[task], node]
         result = result & (self.task_slots[task] <= self.node_slots[node])
-        result &= np.isfinite(self.time[task, self.column[node, 0]])
         for table in (self.memory, self.resident):
             if table.shape[1] > 1:
                 result &= np.isfinite(table[task, self.node_class[node]])
@@ -308,6 +317,53 @@ class Tables:
         column = self.column[node, mode]
         fine = self.allowed(task, node) & (column >= 0)
         return np.where(fine, self.time[task, column], np.inf)
+
+    @cached_property
+    def fastest_mode(self) -> IntArray:
+        """Mode of greatest speed of each node, the lowest number among equals; int32[K]."""
+        speed = np.where(np.isnan(self.mode_speed), -np.inf, self.mode_speed)
+        return speed.argmax(axis=1).astype(np.int32)
+
+    @cached_property
+    def _fastest_column(self) -> IntArray:
+        return self.column[np.arange(self.nodes), self.fastest_mode]
+
+    @cached_property
+    def _open(self) -> tuple[IntArray, BoolArray]:
+        """Class of each task by the nodes open to it, and the nodes open to each class; [C, K].
+
+        What the execution times alone say (no time known there) is left to them.
+        """
+        keys = [self.allow_class, _distinct(self.task_slots.tolist())[0]]
+        for table in (self.memory, self.resident):
+            if table.shape[1] > 1:
+                keys.append(_distinct([row.tobytes() for row in np.isfinite(table)])[0])
+        distinct, first, index = np.unique(
+            np.stack(keys), axis=1, return_index=True, return_inverse=True
+        )
+        task, node = first[:, None], np.arange(self.nodes)[None, :]
+        return index.reshape(-1).astype(np.int32), self._permitted(task, node)
+
+    def row(self, task: int, mode: ArrayLike | None = None) -> FloatArray:
+        """Execution times of one task on each node, in seconds; float64[K], infinite where barred.
+
+        The same numbers as :meth:`execution`, for loops that ask one task at a time.
+
+        Parameters
+        ----------
+        task
+            Its position.
+        mode
+            Mode on each node, one for all or int[K]; each node's fastest by default.
+        """
+        group, mask = self._open
+        if mode is None:
+            times = self.time[task].take(self._fastest_column)
+        else:
+            column = self.column[np.arange(self.nodes), mode]
+            times = np.where(column >= 0, self.time[task, column], np.inf)
+        times[~mask[group[task]]] = np.inf
+        return times
 
     def memory_of(self, task: ArrayLike, node: ArrayLike) -> FloatArray:
         """Bytes that tasks need on nodes while running; infinite without a match."""

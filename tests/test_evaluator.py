@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from decisions import BATCH, Decisions, draw_decisions, draw_instance
 from drawing import draw_problem
-from oracle import Decoded, Oracle
+from oracle import Decoded, Oracle, Transfer
 
 import offload
 from offload import Data, Graph, Link, Network, Node, Task
@@ -95,14 +95,25 @@ def _same_metrics(
 def _same_transfers(found: offload.Evaluation, b: int, made: Decoded, where: str) -> None:
     rows = found.plan(b).transfers
     kinds = [("edge", "read", "move")[kind] for kind in rows.kind]
-    columns = (rows.src, rows.dst, rows.codec, rows.start, rows.finish)
+    columns = (rows.ref, rows.src, rows.dst, rows.codec, rows.start, rows.finish)
     listed = sorted(zip(kinds, *(column.tolist() for column in columns), strict=True))
     wanted = sorted(
-        (t.kind, t.src, t.dst, t.codec, t.start, t.arrival) for t in made.transfers.values()
+        (t.kind, _number(found.problem, t), t.src, t.dst, t.codec, t.start, t.arrival)
+        for t in made.transfers.values()
     )
-    assert [row[:4] for row in listed] == [row[:4] for row in wanted], where
-    times = np.array([row[4:] for row in listed]), np.array([row[4:] for row in wanted])
+    assert [row[:5] for row in listed] == [row[:5] for row in wanted], where
+    times = np.array([row[5:] for row in listed]), np.array([row[5:] for row in wanted])
     np.testing.assert_allclose(*times, ROUNDING, 1e-12, err_msg=where)
+
+
+def _number(problem: Problem, transfer: Transfer) -> int:
+    """Position of what moves: an item, a data item or a task."""
+    if transfer.kind != "edge":
+        return int(transfer.what[1])
+    _, src, item, _ = transfer.what
+    edges = problem.graph.edges
+    e = next(e for e, edge in enumerate(edges) if edge.src == src and item in (e, edge.item))
+    return int(problem.tables.edge_item[e])
 
 
 def test_routes_are_those_of_the_contract() -> None:

@@ -75,6 +75,26 @@ def test_execution_memory_and_places(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+def test_a_row_has_the_execution_times_of_one_task(problem: Problem) -> None:
+    tables, nodes = problem.tables, np.arange(problem.tables.nodes)
+    speeds = [[node.speed, *(mode.speed for mode in node.modes)] for node in problem.network.nodes]
+    assert tables.fastest_mode.tolist() == [of_node.index(max(of_node)) for of_node in speeds]
+    for i in range(tables.tasks):
+        fastest = tables.execution(i, nodes, tables.fastest_mode)
+        assert tables.row(i).tolist() == fastest.tolist()
+        for mode in range(tables.modes):
+            assert tables.row(i, mode).tolist() == tables.execution(i, nodes, mode).tolist()
+        assert tables.row(i, 0 * nodes).tolist() == tables.execution(i, nodes).tolist()
+
+
+def test_what_never_ends_in_the_default_mode_runs_in_none() -> None:
+    turbo = Node("turbo", speed=1e-300, modes=[Mode("fast", 1e9, 1)])
+    tables = tables_of(Task("t", work=1e200), nodes=(BOX, turbo))
+    assert tables.execution(0, 1, [0, 1]).tolist() == [math.inf, math.inf]
+    assert tables.row(0).tolist() == [1e200 / BOX.speed, math.inf]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
 def test_the_four_parts_of_a_transfer(problem: Problem) -> None:
     tables, nodes = problem.tables, problem.network.nodes
     routes = tables.routes

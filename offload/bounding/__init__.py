@@ -1,0 +1,1 @@
+"""What the lower bounds of :mod:`offload.bounds` are made of."""

@@ -1,0 +1,202 @@
+"""Least delays of edges: exact for each pair of nodes, or into and out of kinds of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offload.arrays import BoolArray, FloatArray, IntArray
+from offload.tables import Tables
+
+__all__ = [
+    "Arrivals", "Kinds", "arrivals", "item_delays", "kinds_of", "near_arrivals", "node_by_node",
+    "pair_delays", "possible_holders",
+]  # fmt: skip
+
+Arrivals = Callable[[NDArray[np.integer], FloatArray], FloatArray]
+"""From edges and when their givers are done, when what they carry arrives; both float64[N, G]."""
+
+_CHUNK = 250_000  # cells of edges and pairs of nodes looked at together
+
+
+# -- by pairs of nodes ---------------------------------------------------------------------------
+
+
+def pair_delays(tables: Tables, edge: int) -> FloatArray:
+    """Least delay of an edge for each pair of nodes in seconds, over its codecs; float64[K, K]."""
+    result: FloatArray = item_delays(tables, tables.edge_item[[edge]])[0]
+    return result
+
+
+def item_delays(tables: Tables, item: IntArray) -> FloatArray:
+    """:func:`pair_delays` of several items; float64[N, K, K]."""
+    node = np.arange(tables.nodes)
+    src, dst = node[:, None], node[None, :]
+    size = tables.item_bytes[item][:, None, None]
+    rule = tables.item_rule[item][:, None, None]
+    best: FloatArray = tables.transfer(size, src, dst, -1, rule).total
+    row, codecs = tables.item_codecs.gather(item)
+    for codec in np.unique(codecs).tolist():
+        rows = row[codecs == codec]
+        packed = tables.transfer(size[rows], src, dst, codec, rule[rows]).total
+        best[rows] = np.minimum(best[rows], packed)
+    return best
+
+
+def arrivals(tables: Tables, kept: FloatArray | None = None, back: bool = False) -> Arrivals:
+    """Arrivals by the delays of all pairs of nodes.
+
+    What a divisible task receives or sends may be little: only its end is waited for.
+
+    Parameters
+    ----------
+    kept : float64[I, K, K], optional
+        Delays of all items, where they are known already.
+    back
+        From the destination to the source, for tails.
+    """
+    split = tables.divisible[tables.edge_src] | tables.divisible[tables.edge_dst]
+    step = max(1, _CHUNK // max(1, tables.nodes**2))
+
+    def arrive(edges: NDArray[np.integer], done: FloatArray) -> FloatArray:
+        result = np.empty(done.shape)
+        for first in range(0, len(edges), step):
+            rows = slice(first, first + step)
+            item = tables.edge_item[edges[rows]]
+            delay = item_delays(tables, item) if kept is None else kept[item]
+            if back:
+                np.min(delay + done[rows, None, :], axis=2, out=result[rows])
+            else:
+                np.min(delay + done[rows, :, None], axis=1, out=result[rows])
+        if split.any():
+            some = split[edges]
+            result[some] = done[some].min(axis=1, keepdims=True)
+        return result
+
+    return arrive
+
+
+# -- by kinds of nodes ---------------------------------------------------------------------------
+
+
+class Kinds(NamedTuple):
+    """Nodes on which every task takes as long, and that are open to the same tasks.
+
+    Attributes
+    ----------
+    of_node : int[K]
+        The kind of each node.
+    node : int[G]
+        One node of each.
+    """
+
+    of_node: NDArray[np.int64]
+    node: NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        """G, the number of kinds."""
+        return len(self.node)
+
+    def least(self, table: FloatArray) -> FloatArray:
+        """Least over the nodes of each kind; float64[..., K] to float64[..., G]."""
+        if self.count == table.shape[-1]:
+            return table
+        order = np.argsort(self.of_node, kind="stable")
+        first = np.searchsorted(self.of_node[order], np.arange(self.count))
+        result: FloatArray = np.minimum.reduceat(table[..., order], first, axis=-1)
+        return result
+
+
+def node_by_node(tables: Tables) -> Kinds:
+    """Each node a kind of its own."""
+    return Kinds(np.arange(tables.nodes), np.arange(tables.nodes))
+
+
+def kinds_of(tables: Tables) -> Kinds:
+    """The kinds of nodes of an instance, in the order of the nodes."""
+    open_to = np.ascontiguousarray(np.packbits(tables.allow_mask, axis=0).T)
+    known: dict[tuple[object, ...], int] = {}
+    node, of_node = [], []
+    for k in range(tables.nodes):
+        key = (
+            int(tables.node_class[k]), int(tables.node_slots[k]),
+            float(tables.memory_capacity[k]), open_to[k].tobytes(),
+        )  # fmt: skip
+        if key not in known:
+            known[key] = len(node)
+            node.append(k)
+        of_node.append(known[key])
+    return Kinds(np.array(of_node, np.int64), np.array(node, np.int64))
+
+
+def near_arrivals(tables: Tables, kinds: Kinds, back: bool = False) -> Arrivals:
+    """Arrivals by the least delay out of any node and into each kind, in place of all pairs.
+
+    Weaker than :func:`arrivals`, for work in proportion to edges times kinds: what does not stay
+    on its node takes as long as the nearest other node is far.
+    """
+    far = [_nearest(tables, kinds, rule, axis) for rule in _rules(tables) for axis in (0, 1)]
+    into, out = far[0::2], far[1::2]
+    if back:
+        into, out = out, into
+    latency_in, pace_in = (np.stack(rows) for rows in zip(*into, strict=True))
+    latency_out, pace_out = (np.stack(rows) for rows in zip(*out, strict=True))
+    size = tables.item_bytes / _best_ratio(tables)
+    split = tables.divisible[tables.edge_src] | tables.divisible[tables.edge_dst]
+
+    def arrive(edges: NDArray[np.integer], done: FloatArray) -> FloatArray:
+        item = tables.edge_item[edges]
+        rule, moved = tables.item_rule[item], size[item, None]
+        if split.any():
+            moved = np.where(split[edges, None], 0.0, moved)
+        sent = (done + (latency_out[rule] + moved * pace_out[rule])).min(axis=1)
+        received = latency_in[rule] + moved * pace_in[rule]
+        received += done.min(axis=1, keepdims=True)
+        result = np.minimum(done, np.maximum(received, sent[:, None]))
+        if split.any():
+            some = split[edges]
+            result[some] = done[some].min(axis=1, keepdims=True)
+        return result
+
+    return arrive
+
+
+def _rules(tables: Tables) -> range:
+    return range(int(tables.item_rule.max(initial=0)) + 1)
+
+
+def _nearest(tables: Tables, kinds: Kinds, rule: int, axis: int) -> tuple[FloatArray, FloatArray]:
+    """Least latency and least seconds a byte into (axis 0) or out of (axis 1) each kind; [G]."""
+    open_ = tables.permits(rule) & np.isfinite(tables.routes.latency)
+    np.fill_diagonal(open_, False)
+    latency = np.where(open_, tables.routes.latency, np.inf).min(axis=axis, initial=np.inf)
+    pace = np.where(open_, 1 / tables.routes.bandwidth, np.inf).min(axis=axis, initial=np.inf)
+    # A product with 0 bytes must not be undefined where no route leads.
+    pace = np.where(np.isfinite(pace), pace, 0.0)
+    return kinds.least(latency), kinds.least(pace)
+
+
+def _best_ratio(tables: Tables) -> FloatArray:
+    """Largest ratio by which each item may be compressed; float64[I]."""
+    ratio = np.ones(tables.items)
+    if len(tables.item_codecs.values):
+        item, codec = tables.item_codecs.gather(np.arange(tables.items))
+        np.maximum.at(ratio, item, tables.codec_ratio[codec])
+    return ratio
+
+
+def possible_holders(tables: Tables) -> BoolArray:
+    """Nodes that have each data item in some plan: its homes, and where a copy may be. [D, K].
+
+    A copy must be allowed, fit the storage, and be within reach of a home.
+    """
+    holders = tables.home.copy()
+    for d in np.flatnonzero(tables.max_copies > 0).tolist():
+        fits = tables.data_bytes[d] <= tables.storage_capacity * (1 + 1e-6)
+        reach = tables.permits(int(tables.data_rule[d])) & np.isfinite(tables.routes.latency)
+        holders[d] |= tables.copy_allowed[d] & fits & reach[tables.home[d]].any(axis=0)
+    return holders

@@ -1,0 +1,153 @@
+"""Where each task may run and within which times, as far as it can be known without a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from offload.arrays import FloatArray
+from offload.bounding.delays import (
+    arrivals,
+    item_delays,
+    kinds_of,
+    near_arrivals,
+    node_by_node,
+    possible_holders,
+)
+from offload.bounding.paths import Lift, ends, fastest, layers, sweep, unsplit
+from offload.tables import Tables
+
+__all__ = ["Windows"]
+
+_EXACT = 4_000_000  # item-pair cells up to which delays of each pair of nodes are used
+_NEVER = 1e300  # seconds: a deadline where there is none, but one that can be reckoned with
+_SLACK = 1e-6  # relative: what breaks a capacity or a deadline by less is not ruled out
+
+
+class Windows:
+    """Heads, tails and latest finishes on each node, or on each kind of nodes where they are many.
+
+    Parameters
+    ----------
+    tables
+        The cost model.
+    latest
+        Upper bound of the latency of the plans asked about; infinite for all plans.
+
+    Attributes
+    ----------
+    kinds
+        The G kinds of nodes; each node its own where pairs of nodes are told apart.
+    times : float64[T, G]
+        Least execution times; infinite where a task cannot run, however much is planned for it.
+    ready : float64[T, G]
+        Release, and arrival of what the task reads and of its present state.
+    head, tail : float64[T, G]
+        Earliest start, and least time from the finish to the end of any plan.
+    """
+
+    def __init__(self, tables: Tables, latest: float = np.inf) -> None:
+        self.tables, self.latest = tables, latest
+        self.exact = tables.items * tables.nodes**2 <= _EXACT
+        self.kinds = node_by_node(tables) if self.exact else kinds_of(tables)
+        self.delays = item_delays(tables, np.arange(tables.items)) if self.exact else None
+        self.order = {back: layers(tables, back) for back in (False, True)}
+        self.times = fastest(tables, self.kinds.node)
+        self._bar_full_nodes()
+        self._bar_by_groups()
+        self.ready = self._ready()
+        self.head = self._sweep(self.ready, back=False)
+        self.due_by: FloatArray | None = None
+        if np.isfinite(tables.deadline).any() or np.isfinite(latest):
+            self._bar_late()
+        self.tail = self._sweep(np.zeros(self.times.shape), back=True)
+
+    @property
+    def least(self) -> FloatArray:
+        """What each task adds to a path; float64[T, G]."""
+        return unsplit(self.tables, self.times)
+
+    def lift(self, heads: Lift | None, tails: Lift | None) -> None:
+        """Raise heads and tails by other bounds of the same."""
+        if heads is not None:
+            self.head = self._sweep(self.ready, back=False, lift=heads)
+        if tails is not None:
+            self.tail = self._sweep(np.zeros(self.times.shape), back=True, lift=tails)
+
+    def paths(self) -> FloatArray:
+        """Least latency of a plan with each task on each node; float64[T, G]."""
+        whole: FloatArray = self.head + self.least + self.tail
+        return whole
+
+    def _sweep(self, ready: FloatArray, *, back: bool, lift: Lift | None = None) -> FloatArray:
+        if self.exact:
+            arrive = arrivals(self.tables, self.delays, back)
+        else:
+            arrive = near_arrivals(self.tables, self.kinds, back)
+        giver = ends(self.tables, back)[0]
+        return sweep(self.order[back], giver, ready, self.least, arrive, lift)
+
+    # -- where it may run ------------------------------------------------------------------------
+
+    def _bar_full_nodes(self) -> None:
+        """A task that alone needs more memory than a node has cannot run there."""
+        tables, node = self.tables, self.kinds.node
+        room = tables.memory_capacity[node] * (1 + _SLACK)
+        if not np.isfinite(room).any() or not (tables.memory.any() or tables.resident.any()):
+            return
+        task = np.arange(tables.tasks)[:, None]
+        need = tables.memory_of(task, node[None, :]) + tables.resident_of(task, node[None, :])
+        self.times[(need > room) & ~tables.divisible[:, None]] = np.inf
+
+    def _bar_by_groups(self) -> None:
+        """Tasks that must be together can run only where all of them can."""
+        position = {name: i for i, name in enumerate(self.tables.task_ids)}
+        for group in self.tables.problem.graph.groups:
+            if group.rule == "together":
+                rows = [position[name] for name in group.tasks]
+                barred = ~np.isfinite(self.times[rows]).all(axis=0)
+                self.times[np.ix_(rows, np.flatnonzero(barred))] = np.inf
+
+    # -- when it may run -------------------------------------------------------------------------
+
+    def _ready(self) -> FloatArray:
+        tables = self.tables
+        ready = np.repeat(tables.release[:, None], self.kinds.count, axis=1)
+        if len(tables.reads.values):
+            fetched = self.kinds.least(_fetches(tables))
+            reader = np.repeat(np.arange(tables.tasks), tables.reads.lengths)
+            np.maximum.at(ready, reader, fetched[tables.reads.values])
+        moved = np.flatnonzero(tables.at >= 0)
+        if len(moved):
+            node = np.arange(tables.nodes)[None, :]
+            size, at = tables.move_bytes[moved, None], tables.at[moved, None]
+            arrival = self.kinds.least(tables.transfer(size, at, node).total)
+            ready[moved] = np.maximum(ready[moved], arrival)
+        return ready
+
+    def _bar_late(self) -> None:
+        """Rule out nodes on which a task, or one after it, would miss its deadline."""
+        deadline = np.minimum(self.tables.deadline, min(self.latest, _NEVER))
+        by = np.repeat(-deadline[:, None], self.kinds.count, axis=1)
+        # Latest finishes are tails that begin at minus the deadlines.
+        self.due_by = -self._sweep(by, back=True)
+        slack = _SLACK * np.where(np.isfinite(self.due_by), np.abs(self.due_by), 0.0)
+        late = self.head + self.least > self.due_by + slack
+        if late.any():
+            self.times[late] = np.inf
+            self.head = self._sweep(self.ready, back=False)
+
+
+def _fetches(tables: Tables) -> FloatArray:
+    """Least seconds until each data item can be on each node; float64[D, K]."""
+    node = np.arange(tables.nodes)
+    holders = possible_holders(tables)
+    result = np.empty(holders.shape)
+    for d in range(len(holders)):
+        source = np.flatnonzero(holders[d])[:, None]
+        delay = tables.transfer(
+            tables.data_bytes[d], source, node[None, :], -1, tables.data_rule[d]
+        ).total
+        result[d] = delay.min(axis=0)
+    return result

@@ -1,0 +1,67 @@
+"""What methods that build one plan task by task have in common: copies, retries, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from offload.arrays import BoolArray
+from offload.heuristics.copies import with_copies
+from offload.heuristics.schedule import Schedule, with_retries
+from offload.plan import Plan
+from offload.registry import Answer, Request
+
+__all__ = ["Interrupted", "answer", "built", "go_on"]
+
+
+def finish(request: Request, plan: Plan | None) -> Answer:
+    """The plan, or why there is none."""
+    if plan is None:
+        return Answer(reason="some task finds no node under the placement rules")
+    return Answer(plan)
+
+
+Build = Callable[[dict[int, int], BoolArray | None], Plan]
+
+
+class Interrupted(Exception):
+    """The request's clock or its caller stopped a plan half-way."""
+
+
+def go_on(request: Request) -> None:
+    """Raise :class:`Interrupted` once the request is to stop."""
+    if request.stopped:
+        raise Interrupted
+
+
+def answer(request: Request, build: Build) -> Answer:
+    """The plan that a builder makes, with copies of data where they help, or why there is none.
+
+    Parameters
+    ----------
+    request
+        Its limits and deadlines are mended if the plan breaks them.
+    build
+        Makes a plan from promised nodes (:func:`offload.heuristics.schedule.with_retries`) and
+        placed copies, bool[D, K] or ``None``; may raise ``Stuck`` and :class:`Interrupted`.
+    """
+    tables = request.problem.tables
+
+    def with_these(copies: BoolArray | None) -> Plan | None:
+        try:
+            return with_retries(tables, lambda reserved: build(reserved, copies))
+        except Interrupted:
+            return None
+
+    return finish(request, with_copies(request, with_these))
+
+
+def built(request: Request, fill: Callable[[Schedule], None], insertion: bool = False) -> Answer:
+    """The same for a function that places every task in a schedule."""
+    tables = request.problem.tables
+
+    def build(reserved: dict[int, int], copies: BoolArray | None) -> Plan:
+        schedule = Schedule(tables, reserved, copies=copies, insertion=insertion)
+        fill(schedule)
+        return schedule.plan()
+
+    return answer(request, build)
