@@ -1,4 +1,4 @@
-"""What methods that build one plan task by task have in common: copies, retries, the clock."""
+"""What methods that build one plan task by task share: copies, retries, repair, the clock."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from collections.abc import Callable
 
 from offload.arrays import BoolArray
 from offload.heuristics.copies import with_copies
+from offload.heuristics.merit import excess_of
+from offload.heuristics.repair import broken_rules, place_anyhow, repaired
 from offload.heuristics.schedule import Schedule, with_retries
 from offload.plan import Plan
 from offload.registry import Answer, Request
 
-__all__ = ["Interrupted", "answer", "built", "go_on"]
-
-
-def finish(request: Request, plan: Plan | None) -> Answer:
-    """The plan, or why there is none."""
-    if plan is None:
-        return Answer(reason="some task finds no node under the placement rules")
-    return Answer(plan)
-
+__all__ = ["Interrupted", "answer", "built", "finish", "go_on"]
 
 Build = Callable[[dict[int, int], BoolArray | None], Plan]
+
+_NOWHERE = "some task finds no node under the placement rules"
 
 
 class Interrupted(Exception):
@@ -31,6 +27,26 @@ def go_on(request: Request) -> None:
     """Raise :class:`Interrupted` once the request is to stop."""
     if request.stopped:
         raise Interrupted
+
+
+def finish(request: Request, plan: Plan | None) -> Answer:
+    """A plan that holds, mended if need be, or why there is none.
+
+    Parameters
+    ----------
+    plan
+        A plan that keeps the placement rules; ``None`` if the method found no node for some task:
+        then any placement that keeps them is taken and mended.
+    """
+    if plan is None and not request.stopped:
+        plan = place_anyhow(request)
+    if plan is None:
+        return Answer(stopped=request.stopped, reason=None if request.stopped else _NOWHERE)
+    if excess_of(request.goal, plan):
+        plan = repaired(request, plan)
+        if broken := broken_rules(request, plan):
+            return Answer(stopped=request.stopped, reason=f"repair leaves broken {broken}")
+    return Answer(plan)
 
 
 def answer(request: Request, build: Build) -> Answer:

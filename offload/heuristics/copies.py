@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray
+from offload.heuristics.merit import rank
 from offload.plan import Plan
 from offload.registry import Request
 from offload.tables import TOLERANCE, Tables
@@ -137,18 +138,9 @@ def _better(request: Request, best: Plan | None, plan: Plan | None) -> Plan | No
     if plan is None:
         return best
     plan = without_unused(plan)
-    if best is None or _rank(request, plan) < _rank(request, best):
+    if best is None or rank(request.goal, plan) < rank(request.goal, best):
         return plan
     return best
-
-
-def _rank(request: Request, plan: Plan) -> tuple[int, float]:
-    """Less is better: how many deadlines and limits are broken, then the objective."""
-    goal, tables = request.goal, request.problem.tables
-    over = sum(plan.metrics[m] > limit * (1 + TOLERANCE) for m, limit in goal.limits.items())
-    late = plan.parts.finish - tables.deadline[plan.parts.task]
-    over += int((late > TOLERANCE * plan.metrics["latency"]).sum())
-    return over, plan.objective(goal.minimize)
 
 
 def without_unused(plan: Plan) -> Plan:

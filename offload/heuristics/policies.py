@@ -114,7 +114,7 @@ def _answer(request: Request, make: Callable[[Tables, BoolArray], _Policy]) -> A
         policy = make(tables, tables.home if copies is None else tables.home | copies)
         for task in order:
             go_on(request)
-            options = np.flatnonzero(placer.candidates(task))
+            options = np.flatnonzero(placer.candidates(task)).astype(np.int32)
             if not len(options):
                 raise Stuck(task)
             node = policy.choose(task, options, placer.node)
