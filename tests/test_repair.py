@@ -101,7 +101,7 @@ def test_repair_is_the_same_every_time_and_never_worse() -> None:
         better += not excess_of(asked.goal, first)
         if not excess_of(asked.goal, first):
             assert offload.check(problem, first) == [], problem.name
-    assert broken >= 15
+    assert broken >= 10
     assert better >= 0.8 * broken
 
 

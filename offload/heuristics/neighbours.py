@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray, IntArray
-from offload.compression import fastest_codecs
 from offload.heuristics.critical import chain, task_costs
-from offload.heuristics.decisions import Decisions, topological_order
+from offload.heuristics.decisions import Decisions, codecs_of, topological_order
 from offload.heuristics.merit import excess_of
 from offload.heuristics.placements import Placements, find_placement
 from offload.plan import Plan
@@ -79,6 +78,8 @@ class Moves:
         self.request, self.placements, self.dice = request, placements, dice
         self.decisions, self.plan = decisions, plan
         self.tables = request.problem.tables
+        self.rank = np.empty(self.tables.tasks, np.int64)
+        self.rank[decisions.order] = np.arange(self.tables.tasks)
         self.share = self._focus()
 
     def _focus(self) -> FloatArray:
@@ -140,7 +141,7 @@ class Moves:
                 self._reposition(batch, b, i)
         rows = np.flatnonzero(changed)
         rows = rows[self.placements.conflicts(batch.nodes[rows]) == 0]
-        return batch.take(rows) if len(rows) else None
+        return self._packed(batch.take(rows)) if len(rows) else None
 
     def forced(self) -> Batch | None:
         """A task that matters somewhere else, early, and as many others moved as that takes."""
@@ -157,31 +158,31 @@ class Moves:
             return None
         for other in np.flatnonzero(found != nodes).tolist():
             self._move(batch, 0, np.array([other]), int(found[other]))
-        rank_of = np.empty(tables.tasks)
-        rank_of[batch.order[0]] = np.arange(tables.tasks)
+        rank_of = self.rank.copy()
         rank_of[chain(self.plan, task)] -= tables.tasks
         batch.order[0] = topological_order(request.problem, rank_of)
+        return self._packed(batch)
+
+    def _packed(self, batch: Batch) -> Batch:
+        """With the fastest codec for each item that has other ends than before."""
+        if batch.codecs is not None:
+            tables = self.tables
+            moved = batch.nodes != self.decisions.nodes
+            other = moved[:, tables.edge_src] | moved[:, tables.edge_dst]
+            batch.codecs = np.where(other, codecs_of(tables, batch.nodes), batch.codecs)
         return batch
 
-    def _unit(self, task: int) -> NDArray[np.intp]:
-        unit = self.placements.unit
-        return np.flatnonzero(unit == unit[task])
+    def _unit(self, task: int) -> IntArray:
+        return self.placements.together.of(int(self.placements.unit[task]))
 
-    def _move(self, batch: Batch, b: int, members: NDArray[np.intp], node: int) -> None:
-        """Put tasks on a node: in its fastest mode or any, with the fastest codecs or none."""
+    def _move(self, batch: Batch, b: int, members: NDArray[np.integer], node: int) -> None:
+        """Put tasks on a node: in its fastest mode or any."""
         tables, dice = self.tables, self.dice
         batch.nodes[b, members] = node
         mode = int(tables.fastest_mode[node])
         if tables.mode_count[node] > 1 and dice.random() < 0.5:
             mode = int(dice.integers(tables.mode_count[node]))
         batch.modes[b, members] = mode
-        if batch.codecs is None:
-            return
-        edges = np.concatenate([
-            lists.of(i) for i in members.tolist() for lists in (tables.incoming, tables.outgoing)
-        ])  # fmt: skip
-        src, dst = batch.nodes[b, tables.edge_src[edges]], batch.nodes[b, tables.edge_dst[edges]]
-        batch.codecs[b, edges] = fastest_codecs(tables, tables.edge_item[edges], src, dst)
 
     def _reassign(self, batch: Batch, b: int, task: int) -> bool:
         options = np.flatnonzero(self.placements.allowed[task])
@@ -191,17 +192,18 @@ class Moves:
         node = int(self.dice.choice(options))
         members = self._unit(task)
         if self.dice.random() < _CLUSTER:
-            members = np.union1d(members, self._neighbours_on(task, node))
+            self._move(batch, b, self._neighbours_on(task, node), node)
         self._move(batch, b, members, node)
         return True
 
-    def _neighbours_on(self, task: int, node: int) -> NDArray[np.intp]:
+    def _neighbours_on(self, task: int, node: int) -> IntArray:
         """Those tasks that a task exchanges data with and that may run on a node."""
         tables, unit = self.tables, self.placements.unit
         before = tables.edge_src[tables.incoming.of(task)]
         after = tables.edge_dst[tables.outgoing.of(task)]
         near = unit[np.concatenate([before, after])]
-        return np.flatnonzero(np.isin(unit, near[self.placements.allowed[near, node]]))
+        _, members = self.placements.together.gather(near[self.placements.allowed[near, node]])
+        return members
 
     def _exchange(self, batch: Batch, b: int, task: int) -> bool:
         """Two tasks take each other's nodes."""
@@ -218,14 +220,10 @@ class Moves:
 
     def _reposition(self, batch: Batch, b: int, task: int) -> bool:
         """Earlier in the order, or later, as far as the edges allow."""
-        tables, order = self.tables, batch.order[b]
-        at = int(np.flatnonzero(order == task)[0])
-        before = tables.edge_src[tables.incoming.of(task)]
-        after = tables.edge_dst[tables.outgoing.of(task)]
-        earlier = order[:at]
-        first = int(np.flatnonzero(np.isin(earlier, before)).max(initial=-1)) + 1
-        later = order[at + 1 :]
-        last = at + int(np.flatnonzero(np.isin(later, after)).min(initial=len(later)))
+        tables, order, rank = self.tables, batch.order[b], self.rank
+        at = int(rank[task])
+        first = int(rank[tables.edge_src[tables.incoming.of(task)]].max(initial=-1)) + 1
+        last = int(rank[tables.edge_dst[tables.outgoing.of(task)]].min(initial=tables.tasks)) - 1
         backward = self.dice.random() < 0.7
         low, high = (first, at) if backward and first < at else (at + 1, last + 1)
         if low >= high:

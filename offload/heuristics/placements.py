@@ -40,7 +40,9 @@ class Placements:
         Nodes that each task may take if it is alone: it may run there, finds room for itself, and
         its data and itself get there.
     unit : int64[T]
-        Tasks of one unit share their node (groups "together").
+        Tasks of one unit share their node (groups "together"); named after the first of them.
+    together
+        The tasks of each unit, by its name.
     """
 
     def __init__(self, tables: Tables, copies: BoolArray | None = None) -> None:
@@ -48,8 +50,10 @@ class Placements:
         self.room = tables.memory_capacity * (1 + TOLERANCE)
         self.bounded = bool(np.isfinite(tables.memory_capacity).any())
         self.unit = _units(tables)
+        self.together = Lists.group(self.unit, tables.tasks)
         self.allowed = self._alone(tables.home if copies is None else tables.home | copies)
-        for members in _members(self.unit):
+        for u in np.flatnonzero(self.together.lengths > 1).tolist():
+            members = self.together.of(u)
             self.allowed[members] &= self.allowed[members].all(axis=0)
         position = {name: i for i, name in enumerate(tables.task_ids)}
         self.apart = [
@@ -145,12 +149,6 @@ def _units(tables: Tables) -> NDArray[np.int64]:
     return unit
 
 
-def _members(unit: NDArray[np.int64]) -> list[NDArray[np.intp]]:
-    """The tasks of each unit that has several."""
-    shared = np.flatnonzero(np.bincount(unit, minlength=1) > 1)
-    return [np.flatnonzero(unit == u) for u in shared]
-
-
 def find_placement(
     placements: Placements,
     seed: int = 0,
@@ -205,10 +203,9 @@ def _spread(placements: Placements) -> IntArray:
     units = np.unique(placements.unit)
     known = np.where(np.isfinite(tables.resident), tables.resident, 0.0).max(axis=1)
     size = np.bincount(placements.unit, known, minlength=tables.tasks)
-    together = Lists.group(placements.unit, tables.tasks)
     room, share = placements.room.copy(), np.zeros(tables.nodes)
     for u in units[np.lexsort((units, -size[units]))].tolist():
-        members, open_ = together.of(u), np.flatnonzero(placements.allowed[u])
+        members, open_ = placements.together.of(u), np.flatnonzero(placements.allowed[u])
         need = tables.resident_of(members[:, None], every).sum(axis=0)
         spare = room[open_] - need[open_]
         best = int(open_[np.lexsort((open_, share[open_], -spare))[0]])
