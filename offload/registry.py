@@ -233,6 +233,10 @@ _TABLE = (
         "olb", f"{_BATCH}:olb", "batch", _WHOLE, _NO_PROOF,
         "Braun et al. 2001, opportunistic load balancing",
     ),
+    Entry(
+        "greedy", "offload.heuristics.greedy:greedy", "greedy", _WHOLE, _NO_PROOF,
+        "least added price, limits priced by Lagrange multipliers (Fisher 1981)",
+    ),
     Entry("round-robin", f"{_POLICIES}:round_robin", "policy", _WHOLE, _NO_PROOF, "cyclic order"),
     Entry(
         "least-loaded", f"{_POLICIES}:least_loaded", "policy", _WHOLE, _NO_PROOF,

@@ -165,11 +165,12 @@ class Moves:
 
     def _packed(self, batch: Batch) -> Batch:
         """With the fastest codec for each item that has other ends than before."""
-        if batch.codecs is not None:
-            tables = self.tables
+        tables = self.tables
+        fastest = codecs_of(tables, batch.nodes)
+        if batch.codecs is not None and fastest is not None:
             moved = batch.nodes != self.decisions.nodes
             other = moved[:, tables.edge_src] | moved[:, tables.edge_dst]
-            batch.codecs = np.where(other, codecs_of(tables, batch.nodes), batch.codecs)
+            batch.codecs = np.where(other, fastest, batch.codecs)
         return batch
 
     def _unit(self, task: int) -> IntArray:

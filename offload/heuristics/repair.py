@@ -66,7 +66,7 @@ def place_anyhow(request: Request, copies: BoolArray | None = None) -> Plan | No
     return made.plan() if np.isfinite(made.finish).all() else None
 
 
-def repaired(request: Request, plan: Plan) -> Plan:
+def repaired(request: Request, plan: Plan, polish: int = _POLISH) -> Plan:
     """The plan, or a better one: it breaks less, or as little at a lower objective.
 
     Parameters
@@ -76,8 +76,10 @@ def repaired(request: Request, plan: Plan) -> Plan:
         seed decides among moves.
     plan
         A plan without split tasks that keeps the placement rules.
+    polish
+        Steps without progress after which the search gives up once nothing is broken any more.
     """
-    search = _Search(request, plan)
+    search = _Search(request, plan, polish)
     search.run()
     best = search.best_plan()
     return best if rank(request.goal, best) < rank(request.goal, plan) else plan
@@ -99,9 +101,10 @@ class _State:
 class _Search:
     """Best of many random neighbours, step by step."""
 
-    def __init__(self, request: Request, plan: Plan) -> None:
+    def __init__(self, request: Request, plan: Plan, polish: int) -> None:
         self.request, self.problem, self.goal = request, request.problem, request.goal
         tables = self.tables = self.problem.tables
+        self.polish = polish
         self.dice = np.random.default_rng(request.seed)
         cells = tables.tasks + tables.edges + 1
         self.batch = int(np.clip(_CELLS // cells, 4, 160))
@@ -128,7 +131,7 @@ class _Search:
     def run(self) -> None:
         idle = 0  # steps since the best plan was found
         for _ in range(self.steps):
-            patience = _PATIENCE if self.best.merit[0] else _POLISH
+            patience = _PATIENCE if self.best.merit[0] else self.polish
             if self.request.stopped or idle >= patience:
                 return
             now = self.now
