@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Annotated, Any, Literal
 
@@ -10,17 +9,16 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from offload.errors import Issue, OffloadError, PlanError
+from offload.errors import Issue, PlanError
 from offload.files import read_bytes, write_bytes
-from offload.plan import Plan, Result
-from offload.problem import METRICS, Problem
+from offload.plan import Plan
+from offload.plan_writing import FORMAT, plan_text
+from offload.problem import Problem
 from offload.tables import Lists
-from offload.transfers import EDGE, KINDS, READ, Copies, Parts, Transfers, transfer_sizes
+from offload.transfers import KINDS, Copies, Parts, Transfers, transfer_sizes
 from offload.typechecks import Malformed, close, duplicates_keys, parse, type_issues
 
-__all__ = ["FORMAT", "load_plan", "loads_plan", "plan_text", "result_text", "save_plan"]
-
-FORMAT = "offload-plan/1"
+__all__ = ["load_plan", "loads_plan", "save_plan"]
 
 
 class TaskRow(Struct, forbid_unknown_fields=True):
@@ -221,74 +219,6 @@ class _Reader:
         return Copies(
             np.zeros(len(rows), np.int32), np.array(data, np.int32), np.array(node, np.int32)
         )
-
-
-def plan_text(plan: Plan) -> str:
-    """The plan as JSON text."""
-    tables, parts, rows = plan.problem.tables, plan.parts, plan.transfers
-    times = (parts.start, parts.finish, rows.start, rows.finish)
-    if not all(np.isfinite(time).all() for time in times):
-        raise OffloadError(
-            "a plan with infinite or undefined times cannot be saved; check it first"
-        )
-    nodes, tasks = tables.node_ids, tables.task_ids
-    split = tables.divisible[parts.task]
-    task_rows = [
-        {
-            "id": tasks[i], "node": nodes[k], "mode": tables.mode_ids[k][m], "start": start,
-            "finish": finish, **({"fraction": f} if divisible else {}),
-        }
-        for i, k, m, f, start, finish, divisible in zip(
-            *(column.tolist() for column in (*parts[1:], split)), strict=True
-        )
-    ]  # fmt: skip
-    transfer_rows = []
-    for x, (kind, ref, src, dst, codec, _, start, finish) in enumerate(
-        zip(*(column.tolist() for column in rows[1:]), strict=True)
-    ):
-        sender = int(tables.item_src[ref]) if kind == EDGE else ref
-        transfer_rows.append({
-            "kind": KINDS[kind],
-            "src": tables.data_ids[ref] if kind == READ else tasks[sender],
-            "item": tables.item_name[ref] if kind == EDGE else None,
-            "dst": [tasks[j] for j in plan.waiting.of(x)],
-            "from": nodes[src], "to": nodes[dst],
-            "codec": None if codec < 0 else tables.codec_ids[codec],
-            "start": start, "finish": finish,
-        })  # fmt: skip
-    copies = zip(plan.copies.data.tolist(), plan.copies.node.tolist(), strict=True)
-    return _file_text(
-        plan.problem, task_rows, transfer_rows,
-        [{"data": tables.data_ids[d], "node": nodes[k]} for d, k in copies],
-        plan.metrics, plan.result,
-    )  # fmt: skip
-
-
-def result_text(problem: Problem, result: Result) -> str:
-    """The answer of a solve as JSON text; without a plan the lists are empty, the metrics null."""
-    if result.plan is not None:
-        return plan_text(result.plan)
-    nothing: dict[str, float | None] = dict.fromkeys(METRICS)
-    return _file_text(problem, [], [], [], nothing, result.summary())
-
-
-def _file_text(
-    problem: Problem,
-    tasks: list[dict[str, Any]],
-    transfers: list[dict[str, Any]],
-    copies: list[dict[str, Any]],
-    metrics: Any,
-    result: dict[str, Any],
-) -> str:
-    head = {"format": FORMAT, "instance": problem.name, "digest": problem.digest}
-    tail = {"copies": copies, "metrics": metrics, "result": result}
-    row = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-    lines = [f' "{key}": {row(value)},' for key, value in head.items()]
-    for key, rows in (("tasks", tasks), ("transfers", transfers)):
-        body = ",\n".join("  " + row(one) for one in rows)
-        lines.append(f' "{key}": [\n{body}\n ],' if rows else f' "{key}": [],')
-    lines += [f' "{key}": {row(value)},' for key, value in tail.items()]
-    return "{\n" + "\n".join(lines)[:-1] + "\n}\n"
 
 
 def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:

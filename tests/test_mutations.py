@@ -16,7 +16,8 @@ from instance_documents import edited, parts_of, street
 import offload
 from offload import InstanceError, OffloadError, Plan, PlanError, Problem
 from offload.files import dumps
-from offload.plan_files import loads_plan, plan_text
+from offload.plan_files import loads_plan
+from offload.plan_writing import plan_text
 
 MUTANTS = 40  # of each instance and batch
 

@@ -33,7 +33,8 @@ from offload import (
     Result,
     Task,
 )
-from offload.plan_files import loads_plan, plan_text, result_text
+from offload.plan_files import loads_plan
+from offload.plan_writing import plan_text, result_text
 from offload.transfers import EDGE, MOVE, READ
 
 PROBLEM = Problem(
@@ -289,6 +290,39 @@ def test_one_line_a_row() -> None:
     lines = plan_text(load({})).splitlines()
     assert len([line for line in lines if line.startswith('  {"id":')]) == 5
     assert len([line for line in lines if line.startswith('  {"kind":')]) == 4
+
+
+def test_rows_are_written_as_json_writes_them() -> None:
+    names = ['"', "\\", "%s", "{0}", "\n", "\u5317", "\U0001f600", "\x7f", "a/b", " "]
+    problem = Problem(
+        network=Network(
+            [Node(name, modes=[Mode(name, 1, 1)]) for name in names],
+            [Link(names[k], names[k + 1]) for k in range(len(names) - 1)],
+        ),
+        graph=Graph(
+            [Task(name, work=0.1, reads=[name], at=name, divisible=False) for name in names],
+            [
+                Edge(names[i], names[i + 1], item=names[i] if i % 2 else None, codecs=[names[i]])
+                for i in range(len(names) - 1)
+            ],
+        ),
+        data=[Data(name, 1e22, [name]) for name in names],
+        codecs=[Codec(name, 2, 0, 0) for name in names],
+    )
+    plans = [plan for seed in range(10) if (plan := draw_plan(draw_problem(seed), seed))]
+    drawn = draw_plan(problem, 1)
+    assert drawn is not None
+    for plan in (*plans, drawn):
+        plan.result = {"reason": names, "bound": None}
+        lines = plan_text(plan).splitlines()
+        rows = [line for line in lines if line.startswith(('  {"id":', '  {"kind":'))]
+        assert len(rows) == len(plan.parts.task) + len(plan.transfers.kind)
+        for line in rows:
+            row = line.strip().removesuffix(",")
+            assert json.dumps(json.loads(row), ensure_ascii=False) == row
+        json.loads("\n".join(lines))
+    again = loads_plan(plan_text(drawn), problem)
+    assert plan_text(again) == plan_text(drawn)
 
 
 @pytest.mark.parametrize("name", ["plan.json", "plan.json.gz"])

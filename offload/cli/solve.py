@@ -120,7 +120,7 @@ def command(
     from offload.cli.progress import meter_for
     from offload.cli.running import run
     from offload.files import write_bytes
-    from offload.plan_files import result_text
+    from offload.plan_writing import result_text
 
     problem = offload.load(instance)
     target = None if no_save else output or f"{stem(instance, problem.name)}.plan.json"
