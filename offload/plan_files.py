@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
+from offload.arrays import FloatArray, IntArray
 from offload.errors import Issue, PlanError
 from offload.files import read_bytes, write_bytes
 from offload.plan import Plan
 from offload.plan_writing import FORMAT, plan_text
 from offload.problem import Problem
 from offload.tables import Lists
-from offload.transfers import KINDS, Copies, Parts, Transfers, transfer_sizes
+from offload.transfers import EDGE, KINDS, READ, Copies, Parts, Transfers, transfer_sizes
 from offload.typechecks import Malformed, close, duplicates_keys, parse, type_issues
 
 __all__ = ["load_plan", "loads_plan", "save_plan"]
 
 
-class TaskRow(Struct, forbid_unknown_fields=True):
+class TaskRow(Struct, forbid_unknown_fields=True, gc=False):
     """A task, or one part of a split task."""
 
     id: str
@@ -33,7 +38,7 @@ class TaskRow(Struct, forbid_unknown_fields=True):
 
 
 class TransferRow(
-    Struct, forbid_unknown_fields=True, rename={"src_node": "from", "dst_node": "to"}
+    Struct, forbid_unknown_fields=True, gc=False, rename={"src_node": "from", "dst_node": "to"}
 ):
     """A transfer between two nodes."""
 
@@ -48,7 +53,7 @@ class TransferRow(
     codec: str | None = None
 
 
-class CopyRow(Struct, forbid_unknown_fields=True):
+class CopyRow(Struct, forbid_unknown_fields=True, gc=False):
     """A placed copy of a data item."""
 
     data: str
@@ -95,7 +100,7 @@ def _decode(raw: bytes) -> PlanFile:
     try:
         plain = msgspec.json.decode(raw)
         if isinstance(plain, dict) and "format" in plain and not duplicates_keys(raw, plain):
-            return msgspec.json.decode(raw, type=PlanFile)
+            return msgspec.convert(plain, PlanFile)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         pass  # the slow way finds all that is wrong, or that only NaN is
     try:
@@ -109,7 +114,7 @@ def _decode(raw: bytes) -> PlanFile:
 
 
 class _Reader:
-    """Resolves the ids of a plan file; collects everything that names nothing."""
+    """Resolves the ids of a plan file, column by column; collects everything that names nothing."""
 
     def __init__(self, problem: Problem, file: PlanFile) -> None:
         self.problem, self.file, self.tables = problem, file, problem.tables
@@ -119,13 +124,6 @@ class _Reader:
         self.node = {name: k for k, name in enumerate(tables.node_ids)}
         self.data = {name: d for d, name in enumerate(tables.data_ids)}
         self.codec = {name: c for c, name in enumerate(tables.codec_ids)}
-        self.modes = [{name: m for m, name in enumerate(ids)} for ids in tables.mode_ids]
-        src, dst = tables.edge_src.tolist(), tables.edge_dst.tolist()
-        name, item = tables.item_name, tables.edge_item.tolist()
-        self.item: dict[tuple[int, int | str], int] = {}
-        for e in range(tables.edges):
-            known = name[item[e]]
-            self.item[(src[e], dst[e] if known is None else known)] = item[e]
 
     def plan(self) -> Plan:
         if self.file.digest != self.problem.digest:
@@ -140,85 +138,123 @@ class _Reader:
         made.stated = {k: v for k, v in (self.file.metrics or {}).items() if v is not None}
         return made
 
-    def _find(self, path: str, what: str, name: str, known: dict[str, int]) -> int:
-        found = known.get(name)
-        if found is None:
-            fix = close(name, known) if len(self.issues) < 20 else "name what the instance has"
-            self.issues.append(Issue(path, f"names no {what} of the instance", name, fix))
-            return 0
+    def _unknown(self, path: str, what: str, name: str, known: dict[str, int]) -> None:
+        fix = close(name, known) if len(self.issues) < 20 else "name what the instance has"
+        self.issues.append(Issue(path, f"names no {what} of the instance", name, fix))
+
+    def _find(
+        self,
+        names: list[str],
+        what: str,
+        known: dict[str, int],
+        path: Callable[[int], str],
+        rows: NDArray[np.intp] | None = None,
+    ) -> IntArray:
+        """Position of each name, -1 where it is unknown; ``path`` tells where a row's name is."""
+        found = np.fromiter(map(known.get, names, repeat(-1)), np.int32, len(names))
+        for x in np.flatnonzero(found < 0).tolist():
+            self._unknown(path(x if rows is None else int(rows[x])), what, names[x], known)
         return found
 
     def _parts(self) -> Parts:
         rows = self.file.tasks
-        task, node, mode = [], [], []
-        for p, row in enumerate(rows):
-            path = f"$.tasks[{p}]"
-            task.append(self._find(f"{path}.id", "task", row.id, self.task))
-            known = row.node in self.node
-            k = self._find(f"{path}.node", "node", row.node, self.node)
-            node.append(k)
-            mode.append(
-                self._find(f"{path}.mode", f"mode of {row.node!r}", row.mode, self.modes[k])
-                if known
-                else 0
-            )
+        task = self._find([r.id for r in rows], "task", self.task, "$.tasks[{}].id".format)
+        node = self._find([r.node for r in rows], "node", self.node, "$.tasks[{}].node".format)
+        mode = np.zeros(len(rows), np.int32)
+        for p in [p for p, row in enumerate(rows) if row.mode != "default"]:
+            if node[p] >= 0:
+                ids = self.tables.mode_ids[node[p]]
+                known = {name: m for m, name in enumerate(ids)}
+                what = f"mode of {rows[p].node!r}"
+                mode[p] = self._find([rows[p].mode], what, known, f"$.tasks[{p}].mode".format)[0]
         return Parts(
-            np.zeros(len(rows), np.int32), np.array(task, np.int32), np.array(node, np.int32),
-            np.array(mode, np.int32), np.array([row.fraction for row in rows], float),
-            np.array([row.start for row in rows], float),
-            np.array([row.finish for row in rows], float),
+            np.zeros(len(rows), np.int32), task, node, mode, _numbers(rows, "fraction"),
+            _numbers(rows, "start"), _numbers(rows, "finish"),
         )  # fmt: skip
 
     def _transfers(self) -> tuple[Transfers, Lists]:
         rows = self.file.transfers
-        table = np.zeros((len(rows), 5), np.int32)
-        waiting = []
-        for x, row in enumerate(rows):
-            path = f"$.transfers[{x}]"
-            readers = [
-                self._find(f"{path}.dst[{d}]", "task", name, self.task)
-                for d, name in enumerate(row.dst)
-            ]
-            waiting.append(readers)
-            codec = -1
-            if row.codec is not None:
-                codec = self._find(f"{path}.codec", "codec", row.codec, self.codec)
-            src = self._find(f"{path}.from", "node", row.src_node, self.node)
-            dst = self._find(f"{path}.to", "node", row.dst_node, self.node)
-            table[x] = KINDS.index(row.kind), self._ref(path, row, readers), src, dst, codec
-        kind, ref, src_node, dst_node, codecs = table.T
-        transfers = Transfers(
-            np.zeros(len(rows), np.int32), kind.astype(np.int8), ref.copy(), src_node.copy(),
-            dst_node.copy(), codecs.copy(), np.zeros(len(rows)),
-            np.array([row.start for row in rows], float),
-            np.array([row.finish for row in rows], float),
-        )  # fmt: skip
-        return transfers, Lists.of_lists(waiting)
+        start = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum([len(row.dst) for row in rows], out=start[1:])
 
-    def _ref(self, path: str, row: TransferRow, readers: list[int]) -> int:
-        if row.kind == "read":
-            return self._find(f"{path}.src", "data", row.src, self.data)
-        src = self._find(f"{path}.src", "task", row.src, self.task)
-        if row.kind == "move":
-            return src
-        found = self.item.get((src, readers[0] if row.item is None else row.item))
-        if found is None and row.src in self.task and row.dst[0] in self.task:
-            what = f"{row.src} -> {row.dst[0]}, item {row.item!r}"
+        def reader_path(position: int) -> str:
+            x = int(np.searchsorted(start, position, "right")) - 1
+            return f"$.transfers[{x}].dst[{position - start[x]}]"
+
+        readers = [name for row in rows for name in row.dst]
+        waiting = Lists(start, self._find(readers, "task", self.task, reader_path))
+        codec = np.full(len(rows), -1, np.int32)
+        packed = np.flatnonzero([row.codec is not None for row in rows])
+        names = [rows[x].codec or "" for x in packed.tolist()]
+        path = "$.transfers[{}].codec".format
+        codec[packed] = self._find(names, "codec", self.codec, path, packed)
+        src = [row.src_node for row in rows]
+        src_node = self._find(src, "node", self.node, "$.transfers[{}].from".format)
+        dst = [row.dst_node for row in rows]
+        dst_node = self._find(dst, "node", self.node, "$.transfers[{}].to".format)
+        number = {name: kind for kind, name in enumerate(KINDS)}
+        kind = np.array([number[row.kind] for row in rows], np.int8)
+        return Transfers(
+            np.zeros(len(rows), np.int32), kind, self._refs(kind, waiting), src_node, dst_node,
+            codec, np.zeros(len(rows)), _numbers(rows, "start"), _numbers(rows, "finish"),
+        ), waiting  # fmt: skip
+
+    def _refs(self, kind: NDArray[np.int8], waiting: Lists) -> IntArray:
+        """What each transfer carries: the item, the data or the task."""
+        rows = self.file.transfers
+        ref = np.zeros(len(rows), np.int32)
+        for of_data in (False, True):
+            chosen = np.flatnonzero((kind == READ) == of_data)
+            what, known = ("data", self.data) if of_data else ("task", self.task)
+            names = [rows[x].src for x in chosen.tolist()]
+            ref[chosen] = self._find(names, what, known, "$.transfers[{}].src".format, chosen)
+        edges = np.flatnonzero(kind == EDGE)
+        reader = waiting.values[waiting.start[edges]]
+        item = self._items(edges, ref[edges], reader)
+        for n in np.flatnonzero((item < 0) & (ref[edges] >= 0) & (reader >= 0)).tolist():
+            row = rows[edges[n]]
+            found = f"{row.src} -> {row.dst[0]}, item {row.item!r}"
             fix = "name an edge's ends and item as in the instance"
-            self.issues.append(Issue(path, "names no edge of the instance", what, fix))
-        return 0 if found is None else found
+            message = "names no edge of the instance"
+            self.issues.append(Issue(f"$.transfers[{edges[n]}]", message, found, fix))
+        ref[edges] = item
+        return ref
+
+    def _items(self, edges: NDArray[np.intp], src: IntArray, reader: IntArray) -> IntArray:
+        """The item that each edge's transfer carries, -1 where the instance has none such."""
+        tables, rows = self.tables, self.file.transfers
+        names = [rows[x].item for x in edges.tolist()]
+        named = np.array([name is not None for name in names], bool)
+        result = np.full(len(edges), -1, np.int32)
+        # An item with a name is known by its source and name, any other by the ends of its edge.
+        known = {
+            (sender, name): item
+            for item, (sender, name) in enumerate(
+                zip(tables.item_src.tolist(), tables.item_name, strict=True)
+            )
+            if name is not None
+        }
+        for n in np.flatnonzero(named).tolist():
+            result[n] = known.get((int(src[n]), names[n]), -1)
+        lone = np.array([name is None for name in tables.item_name], bool)[tables.edge_item]
+        key = tables.edge_src[lone].astype(np.int64) * tables.tasks + tables.edge_dst[lone]
+        order = np.argsort(key)
+        other = np.flatnonzero(~named & (src >= 0) & (reader >= 0))
+        wanted = src[other].astype(np.int64) * tables.tasks + reader[other]
+        if len(key):
+            at = order[np.minimum(np.searchsorted(key, wanted, sorter=order), len(key) - 1)]
+            result[other] = np.where(key[at] == wanted, tables.edge_item[lone][at], -1)
+        return result
 
     def _copies(self) -> Copies:
         rows = self.file.copies
-        data = [
-            self._find(f"$.copies[{c}].data", "data", r.data, self.data) for c, r in enumerate(rows)
-        ]
-        node = [
-            self._find(f"$.copies[{c}].node", "node", r.node, self.node) for c, r in enumerate(rows)
-        ]
-        return Copies(
-            np.zeros(len(rows), np.int32), np.array(data, np.int32), np.array(node, np.int32)
-        )
+        data = self._find([r.data for r in rows], "data", self.data, "$.copies[{}].data".format)
+        node = self._find([r.node for r in rows], "node", self.node, "$.copies[{}].node".format)
+        return Copies(np.zeros(len(rows), np.int32), data, node)
+
+
+def _numbers(rows: Sequence[Struct], field: str) -> FloatArray:
+    return np.fromiter(map(attrgetter(field), rows), float, len(rows))
 
 
 def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
