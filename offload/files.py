@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
 import io
-import json
 import os
 import secrets
 import stat
@@ -18,7 +16,8 @@ import msgspec
 
 from offload.canonical import canonical, digest
 from offload.errors import NOTHING, InstanceError, Issue, OffloadError, one_line
-from offload.problem import FORMAT, Problem, _decoded
+from offload.instance_writing import dumps
+from offload.problem import Problem, _decoded
 from offload.typechecks import Malformed, duplicates_keys, parse, type_issues
 
 __all__ = [
@@ -93,12 +92,6 @@ def _decode_slowly(raw: bytes) -> Problem:
         _decoded.reset(token)
 
 
-def dumps(problem: Problem, *, indent: int | None = 1) -> str:
-    """The instance as JSON text that :func:`loads` reads back; defaults are left out."""
-    plain = {"format": FORMAT, **_brief(problem)}
-    return json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def save(problem: Problem, path: str | os.PathLike[str]) -> None:
     """Write an instance file, whole or not at all; gzip where the name ends in ``.gz``."""
     many = len(problem.graph.tasks) > 1000
@@ -117,31 +110,6 @@ def schema() -> dict[str, Any]:
         "description": "A task graph, a network, and what to minimize under limits. SI units.",
         **made,
     }
-
-
-@functools.cache
-def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
-    """Names and defaults of a struct's fields; a required field's default equals nothing."""
-    made = []
-    for field in msgspec.structs.fields(kind):
-        factory = field.default_factory
-        default = field.default if factory is msgspec.NODEFAULT else factory()
-        made.append((field.encode_name, object() if field.required else default))
-    return tuple(made)
-
-
-def _brief(value: Any) -> Any:
-    """Builtins without the fields that have their default, and whole floats as integers."""
-    if isinstance(value, msgspec.Struct):
-        pairs = ((name, getattr(value, name), default) for name, default in _fields(type(value)))
-        return {name: _brief(item) for name, item, default in pairs if item != default}
-    if isinstance(value, tuple):
-        return [_brief(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _brief(item) for key, item in value.items()}
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return int(value)
-    return value
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -318,6 +318,22 @@ def test_defaults_are_left_out() -> None:
     assert written["graph"]["edges"][4] == {"src": "count", "dst": "show"}
 
 
+def on_one_line(problem: offload.Problem) -> str:
+    return json.dumps(json.loads(dumps(problem)), ensure_ascii=False) + "\n"
+
+
+def test_one_line_says_the_same_as_many() -> None:
+    names = ['"', "\\", "%s", "{}", "\n", "\u5317", "\U0001f600", "\x7f", " "]
+    tasks = [offload.Task(name, work=1e15, time={name: 1e15 - 1}, release=0.1) for name in names]
+    odd = offload.Problem(
+        name='"',
+        network=offload.Network([offload.Node(name, tags=[name]) for name in names]),
+        graph=offload.Graph(tasks),
+    )
+    for problem in (odd, offload.Problem(), offload.loads(TEXT), *map(draw_problem, range(60))):
+        assert dumps(problem, indent=None) == on_one_line(problem)
+
+
 def test_large_instances_are_written_without_indents(file: Path) -> None:
     tasks = [offload.Task(f"t{i}", work=i) for i in range(1001)]
     problem = offload.Problem(
