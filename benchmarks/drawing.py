@@ -6,7 +6,7 @@ import random
 
 import offload
 
-__all__ = ["graph", "large", "mesh", "sites"]
+__all__ = ["graph", "large", "layered", "mesh", "sites"]
 
 _SPEEDS = (1e9, 2e9, 5e9)  # operations per second
 
@@ -71,3 +71,30 @@ def sites(nodes: int, seed: int = 1) -> offload.Network:
         *(offload.Link(name, dice.choice(edge), 1e7, dice.uniform(1e-3, 1e-2)) for name in device),
     ]
     return offload.Network(places, links)
+
+
+def layered(tasks: int, nodes: int, seed: int = 1) -> offload.Problem:
+    """A layered graph on fully linked nodes; speeds and bandwidths are of one order of size.
+
+    Layers hold up to 2 sqrt(tasks) tasks; each task but those of the first layer follows 1 to 4 of
+    the layer before.
+    """
+    dice = random.Random(seed)
+    layers: list[list[str]] = []
+    made: list[offload.Task] = []
+    edges: list[offload.Edge] = []
+    while len(made) < tasks:
+        width = min(dice.randint(1, max(1, int(2 * tasks**0.5))), tasks - len(made))
+        layer = [f"t{len(made) + i}" for i in range(width)]
+        made += [offload.Task(name, work=dice.uniform(10, 100)) for name in layer]
+        for name in layer if layers else ():
+            before = dice.sample(layers[-1], min(dice.randint(1, 4), len(layers[-1])))
+            edges += [offload.Edge(src, name, bytes=dice.uniform(10, 100)) for src in before]
+        layers.append(layer)
+    names = [f"n{k}" for k in range(nodes)]
+    network = offload.Network(
+        [offload.Node(name, speed=dice.uniform(1, 10)) for name in names],
+        [offload.Link(a, b, dice.uniform(1, 10)) for k, a in enumerate(names) for b in names[:k]],
+    )
+    graph = offload.Graph(made, edges)
+    return offload.Problem(name=f"layered-{tasks}-{nodes}", network=network, graph=graph)
