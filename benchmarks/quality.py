@@ -1,0 +1,118 @@
+"""Latency of the best plan in a given time against the best that others found.
+
+    python benchmarks/quality.py [saga|edge] [--methods best-of,anneal] [--time 10] [--seed 0]
+                                 [--only TEXT] [--least 0] [--most 1000000]
+
+``saga``: the 37 instances of ``saga/`` in the data folder (environment variable OFFLOAD_DATA,
+default ../shared/data) against the best of all SAGA schedulers there. SAGA knows direct links only,
+so the instances are read with a reference message of no bytes, which makes every route a direct
+one. ``edge``: the instances of ``edge/`` with no proved optimum against the best known plan.
+
+The methods run one after another, each from the plan of the one before; ``--time`` is wall seconds
+for all of them together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from math import exp, inf, log
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+import offload
+
+
+class Case(NamedTuple):
+    """An instance, the latency to compare with, and who reached it."""
+
+    problem: offload.Problem
+    known: float
+    by: str
+
+
+def saga(folder: Path) -> Iterator[Case]:
+    """SAGA's instances with direct routes; the references of our own format do not count."""
+    results = json.loads((folder / "results.json").read_text())
+    for name, found in results.items():
+        problem = offload.load(next(folder.glob(f"{name}.json*")))
+        network = msgspec.structs.replace(problem.network, reference_bytes=0.0)
+        values = {n: row["makespan"] for n, row in found.items() if not n.startswith("ref_")}
+        best = min(values, key=lambda scheduler: values[scheduler])
+        yield Case(problem.replace(network=network), values[best], best)
+
+
+def edge(folder: Path) -> Iterator[Case]:
+    """Instances whose best known plan is not proved."""
+    for name, found in json.loads((folder / "best_known.json").read_text()).items():
+        if found["bound"] < found["makespan"]:
+            yield Case(offload.load(folder / f"{name}.json"), found["makespan"], "best known")
+
+
+def run(problem: offload.Problem, methods: list[str], seconds: float, seed: int) -> list[float]:
+    """Latency after each of some methods, each from the plan of the one before."""
+    plan, latency, values = None, inf, []
+    ends = time.monotonic() + seconds
+    for method in methods:
+        left = ends - time.monotonic()
+        if left > 0 or plan is None:
+            result = offload.solve(
+                problem, method, "latency", time_limit=max(left, 0.0), seed=seed, start=plan,
+                threads=1,
+            )  # fmt: skip
+            plan, latency = result.plan, inf if result.objective is None else result.objective
+        values.append(latency)
+    return values
+
+
+def main() -> None:
+    """Print a line an instance, and the geometric mean and the worst of the ratios."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("set", nargs="?", choices=("saga", "edge"), default="saga")
+    parser.add_argument("--methods", default="best-of,anneal")
+    parser.add_argument("--time", type=float, default=10.0, help="wall seconds an instance")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="instances whose name has this text")
+    parser.add_argument("--least", type=int, default=0, help="tasks of the smallest instance")
+    parser.add_argument("--most", type=int, default=10**6, help="tasks of the largest instance")
+    chosen = parser.parse_args()
+    folder = Path(os.environ.get("OFFLOAD_DATA", "../shared/data")) / chosen.set
+    methods = chosen.methods.split(",")
+    print(
+        f"{'instance':28}{'tasks':>7}{'nodes':>7}{'known':>13} {'by':12}"
+        + "".join(f"{method:>13}" for method in [*methods[:-1], "heft", methods[-1]])
+        + f"{'ratio':>9}{'cpu s':>8}{'wall s':>8}"
+    )
+    ratios, over_heft = [], 0
+    for problem, known, by in (saga if chosen.set == "saga" else edge)(folder):
+        tasks, nodes = len(problem.graph.tasks), len(problem.network.nodes)
+        if chosen.only not in problem.name or not chosen.least <= tasks <= chosen.most:
+            continue
+        heft = offload.solve(problem, "heft", "latency").objective or inf
+        cpu, wall = time.process_time(), time.monotonic()
+        values = run(problem, methods, chosen.time, chosen.seed)
+        cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+        ratios.append(values[-1] / known)
+        over_heft += values[-1] > heft * (1 + 1e-9)
+        shown = "".join(f"{value:13.6g}" for value in [*values[:-1], heft, values[-1]])
+        print(
+            f"{problem.name:28}{tasks:7}{nodes:7}{known:13.6g} {by:12}{shown}"
+            f"{ratios[-1]:9.5f}{cpu:8.2f}{wall:8.2f}",
+            flush=True,
+        )
+    if ratios:
+        mean = exp(sum(map(log, ratios)) / len(ratios))
+        above = sum(ratio > 1 + 1e-9 for ratio in ratios)
+        print(
+            f"{len(ratios)} instances: geometric mean {mean:.4f}, worst {max(ratios):.4f}, "
+            f"{above} above the known value, {over_heft} above HEFT"
+        )
+
+
+if __name__ == "__main__":
+    main()
