@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from math import exp, inf, log
@@ -83,9 +84,11 @@ def main() -> None:
     chosen = parser.parse_args()
     folder = Path(os.environ.get("OFFLOAD_DATA", "../shared/data")) / chosen.set
     methods = chosen.methods.split(",")
+    if not folder.is_dir():
+        sys.exit(f"{folder}: no such folder; set OFFLOAD_DATA to the data folder")
     print(
         f"{'instance':28}{'tasks':>7}{'nodes':>7}{'known':>13} {'by':12}"
-        + "".join(f"{method:>13}" for method in [*methods[:-1], "heft", methods[-1]])
+        + "".join(f"{method:>13}" for method in ["heft", *methods])
         + f"{'ratio':>9}{'cpu s':>8}{'wall s':>8}"
     )
     ratios, over_heft = [], 0
@@ -99,7 +102,7 @@ def main() -> None:
         cpu, wall = time.process_time() - cpu, time.monotonic() - wall
         ratios.append(values[-1] / known)
         over_heft += values[-1] > heft * (1 + 1e-9)
-        shown = "".join(f"{value:13.6g}" for value in [*values[:-1], heft, values[-1]])
+        shown = "".join(f"{value:13.6g}" for value in [heft, *values])
         print(
             f"{problem.name:28}{tasks:7}{nodes:7}{known:13.6g} {by:12}{shown}"
             f"{ratios[-1]:9.5f}{cpu:8.2f}{wall:8.2f}",
