@@ -15,6 +15,7 @@ from typing import IO, Any
 import msgspec
 
 from offload.canonical import canonical, digest
+from offload.collecting import collector_paused
 from offload.errors import NOTHING, InstanceError, Issue, OffloadError, one_line
 from offload.instance_writing import dumps
 from offload.problem import Problem, _decoded
@@ -53,7 +54,8 @@ def loads(raw: bytes | str, source: str | None = None) -> Problem:
     """An instance from JSON text; ``source`` stands in front of the errors."""
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
     try:
-        return _decode(data)
+        with collector_paused():
+            return _decode(data)
     except InstanceError as error:
         raise InstanceError(error.issues, source) from None
 

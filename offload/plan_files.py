@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from offload.arrays import FloatArray, IntArray
+from offload.collecting import collector_paused
 from offload.errors import Issue, PlanError
 from offload.files import read_bytes, write_bytes
 from offload.plan import Plan
@@ -91,7 +92,8 @@ def loads_plan(raw: bytes | str, problem: Problem, source: str | None = None) ->
     """A plan from JSON text. Times may be NaN or infinite: such a plan loads, and does not hold."""
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
     try:
-        return _Reader(problem, _decode(data)).plan()
+        with collector_paused():
+            return _Reader(problem, _decode(data)).plan()
     except PlanError as error:
         raise PlanError(error.issues, source) from None
 

@@ -27,6 +27,7 @@ Item = TypeVar("Item", bound=Hashable)
 
 TOLERANCE = 1e-9  # relative; the one tolerance of docs/format.md, section 6
 _EQUAL = 1e-12  # relative difference up to which two sources of a fetch count as equally near
+_TOGETHER = 2**22  # cells of a table looked through at once: bounds memory on large instances
 
 
 class Lists(NamedTuple):
@@ -261,8 +262,9 @@ class Tables:
         self.home = np.zeros((len(data), self.nodes), bool)
         for d, item in enumerate(data):
             self.home[d, [node[name] for name in item.home]] = True
-        allowed = [self.selectors.mask(item.allow) for item in data]
-        self.copy_allowed = np.array(allowed, bool).reshape(len(allowed), self.nodes)
+        allow_class, allows = _distinct([item.allow for item in data])
+        masks = np.array([self.selectors.mask(allow) for allow in allows], bool)
+        self.copy_allowed = masks.reshape(len(allows), self.nodes)[allow_class]
         tasks = self.problem.graph.tasks
         self.reads = Lists.of_lists([[number[name] for name in task.reads] for task in tasks])
 
@@ -322,11 +324,11 @@ class Tables:
     def fastest_mode(self) -> IntArray:
         """Mode of greatest speed of each node, the lowest number among equals; int32[K]."""
         speed = np.where(np.isnan(self.mode_speed), -np.inf, self.mode_speed)
-        return speed.argmax(axis=1).astype(np.int32)
+        return np.asarray(speed.argmax(axis=1), np.int32)
 
     @cached_property
     def _fastest_column(self) -> IntArray:
-        return self.column[np.arange(self.nodes), self.fastest_mode]
+        return np.take_along_axis(self.column, self.fastest_mode[:, None], axis=1)[:, 0]
 
     @cached_property
     def _open(self) -> tuple[IntArray, BoolArray]:
@@ -338,9 +340,7 @@ class Tables:
         for table in (self.memory, self.resident):
             if table.shape[1] > 1:
                 keys.append(_distinct([row.tobytes() for row in np.isfinite(table)])[0])
-        distinct, first, index = np.unique(
-            np.stack(keys), axis=1, return_index=True, return_inverse=True
-        )
+        _, first, index = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)
         task, node = first[:, None], np.arange(self.nodes)[None, :]
         return index.reshape(-1).astype(np.int32), self._permitted(task, node)
 
@@ -357,10 +357,11 @@ class Tables:
             Mode on each node, one for all or int[K]; each node's fastest by default.
         """
         group, mask = self._open
+        times: FloatArray
         if mode is None:
             times = self.time[task].take(self._fastest_column)
         else:
-            column = self.column[np.arange(self.nodes), mode]
+            column = self.column[np.arange(self.nodes), np.asarray(mode)]
             times = np.where(column >= 0, self.time[task, column], np.inf)
         times[~mask[group[task]]] = np.inf
         return times
@@ -445,18 +446,27 @@ class Tables:
         The least sum of the four parts; equal within 1e-12 relative, the node listed first
         (docs/format.md, section 2, Reads). A node that holds the data is its own source.
         """
-        if not len(data):
-            return np.zeros(0, np.int32)
-        source = np.arange(self.nodes)
-        delay = self.transfer(
-            self.data_bytes[data][:, None], source[None, :], dst[:, None],
-            rule=self.data_rule[data][:, None],
-        ).total  # fmt: skip
-        delay = np.where(holders, delay, np.inf)
-        least = delay.min(axis=1, initial=np.inf)
-        near = delay <= least[:, None] * (1 + _EQUAL)
-        found = np.where(np.isfinite(least), near.argmax(axis=1), -1)
-        return np.where(holders[np.arange(len(dst)), dst], dst, found).astype(np.int32)
+        found = np.full(len(data), -1, np.int32)
+        some = max(1, _TOGETHER // max(self.nodes, 1))
+        for first in range(0, len(data), some):
+            rows = slice(first, first + some)
+            found[rows] = self._nearest(data[rows], dst[rows], holders[rows])
+        here = holders[np.arange(len(dst)), dst]
+        return np.asarray(np.where(here, dst, found), np.int32)
+
+    def _nearest(
+        self, data: NDArray[np.integer], dst: NDArray[np.integer], holders: BoolArray
+    ) -> IntArray:
+        row, holder = np.nonzero(holders)
+        size, rule = self.data_bytes[data], self.data_rule[data]
+        delay = self.transfer(size[row], holder, dst[row], rule=rule[row]).total
+        least = np.full(len(data), np.inf)
+        np.minimum.at(least, row, delay)
+        near = np.flatnonzero(np.isfinite(delay) & (delay <= least[row] * (1 + _EQUAL)))
+        found = np.full(len(data), -1, np.int32)
+        reached, place = np.unique(row[near], return_index=True)
+        found[reached] = holder[near[place]]  # holders come in the order of the file
+        return found
 
 
 def _or_infinite(values: Sequence[float | None]) -> FloatArray:

@@ -262,10 +262,12 @@ def _fraction_on(
     tables: Tables, parts: Parts, task: NDArray[np.integer], node: NDArray[np.integer]
 ) -> FloatArray:
     """The fraction of divisible tasks on nodes (0 where there is no such part), 1 for others."""
-    cell = parts.task.astype(np.int64) * tables.nodes + parts.node
-    share = np.zeros(tables.tasks * tables.nodes) if tables.divisible.any() else None
-    if share is None:
+    if not tables.divisible.any():
         return np.ones(len(task))
-    np.add.at(share, cell, parts.fraction)
-    found = share[task.astype(np.int64) * tables.nodes + node]
+    cell = parts.task.astype(np.int64) * tables.nodes + parts.node
+    cells, group = np.unique(cell, return_inverse=True)
+    share = np.append(np.bincount(group.reshape(-1), parts.fraction, minlength=len(cells)), 0.0)
+    wanted = task.astype(np.int64) * tables.nodes + node
+    place = np.minimum(np.searchsorted(cells, wanted), len(cells) - 1)
+    found = np.where(cells[place] == wanted, share[place], 0.0) if len(cells) else share[place]
     return np.where(tables.divisible[task], found, 1.0)

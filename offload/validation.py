@@ -125,6 +125,7 @@ class _Validation:
         self.issues: list[Issue] = []
         self.selectors = Selectors(problem.network.nodes)
         self.nodes = {node.id: k for k, node in enumerate(problem.network.nodes)}
+        self.slots = np.array([node.slots for node in problem.network.nodes], np.int64)
         self.tasks = {task.id: i for i, task in enumerate(problem.graph.tasks)}
         self.data = {item.id: d for d, item in enumerate(problem.data)}
         self.codecs = {codec.id: c for c, codec in enumerate(problem.codecs)}
@@ -136,7 +137,7 @@ class _Validation:
         self.order: list[int] = []
         self._good_selectors: set[tuple[str, ...]] = set()
         self._doubtful: set[int] = set()  # tasks whose selectors are wrong already
-        self._nowhere: dict[Any, tuple[str, str]] = {}
+        self._somewhere: dict[Any, dict[str, bool]] = {}
 
     def run(self) -> None:
         """Find everything; later checks skip what earlier ones could not resolve."""
@@ -378,21 +379,32 @@ class _Validation:
             plain = task.work is not None and task.slots == 1 and task.allow == ("*",)
             if (plain and anywhere and sizes == (None, None)) or i in self._doubtful:
                 continue
-            key = task.allow, tuple(task.time), task.work is None, task.slots, sizes
-            if key not in self._nowhere:
-                self._nowhere[key] = self._why_nowhere(task)
-            why, fix = self._nowhere[key]
-            if why:
+            kind = tuple(task.time), task.work is None, task.slots, sizes
+            if not self._fits(task, self._somewhere.setdefault(kind, {})):
+                why, fix = self._why_nowhere(task)
                 self.add(f"$.graph.tasks[{i}]", f"can run nowhere: {why}", task.id, fix)
 
+    def _fits(self, task: Task, known: dict[str, bool]) -> bool:
+        """Whether some node meets all requirements; ``known`` keeps the answers by selector."""
+        for selector in task.allow:
+            if selector not in known:
+                fine = self.selectors.mask((selector,))
+                for mask, _, _ in self._requirements(task):
+                    fine = fine & mask
+                known[selector] = bool(fine.any())
+            if known[selector]:
+                return True
+        return False
+
     def _why_nowhere(self, task: Task) -> tuple[str, str]:
-        """Which requirement shuts out the last node, and what to do; empty if none does."""
+        """Which requirement shuts out the last node, and what to do, for a task that fits none."""
         nodes = self.problem.network.nodes
         if not nodes:
             return "the network has no nodes", "add a node"
         left = np.ones(len(nodes), bool)
         any_node = "any node"
-        for mask, why, fix in self._requirements(task):
+        allowed = self.selectors.mask(task.allow), "its allow matches no node", "widen allow"
+        for mask, why, fix in (allowed, *self._requirements(task)):
             if not (left & mask).any():
                 return why.format(any=any_node), fix
             left &= mask
@@ -403,13 +415,11 @@ class _Validation:
         return "", ""
 
     def _requirements(self, task: Task) -> Iterator[tuple[NDArray[np.bool_], str, str]]:
-        """Nodes that meet each requirement of a task by itself, and what to say if none does."""
-        allowed = self.selectors.mask(task.allow)
-        yield allowed, "its allow matches no node", "widen allow"
+        """Nodes that meet each requirement but allow by itself, and what to say if none does."""
         timed = (self.selectors.winners(tuple(task.time)) >= 0) | (task.work is not None)
         why = "it has no work, and its time has no key for {any}"
         yield timed, why, "give it work, or a time that matches"
-        roomy = np.array([node.slots >= task.slots for node in self.problem.network.nodes])
+        roomy = self.slots >= task.slots
         why = f"it needs {task.slots} slots at once, more than {{any}} has"
         yield roomy, why, "use fewer slots, or a node with more"
         for field in ("memory", "resident"):
