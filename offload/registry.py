@@ -172,7 +172,6 @@ _ADVANCED = ("channels", "reads", "moves", "modes", "codecs", "copies", "splitti
 _NO_PROOF = "a checked plan, or unknown"
 _PROOF = "optimal within the gap and a true bound, or a proof that there is no plan"
 
-_LISTS = _honours("modes", "codecs", "copies", "splitting")
 _AVERAGE = {"average": "pairs (default, as in the paper) or saga (each node's zero self-pair too)"}
 _READY = "offload.heuristics.ready_list"
 _BATCH = "offload.heuristics.batch_mode"
@@ -182,15 +181,15 @@ _RANKED = "offload.heuristics.list_scheduling"
 
 _TABLE = (
     Entry(
-        "heft", f"{_RANKED}:heft", "list", _LISTS, _NO_PROOF,
+        "heft", f"{_RANKED}:heft", "list", _WHOLE, _NO_PROOF,
         "Topcuoglu, Hariri, Wu 2002, section 4.1", _AVERAGE,
     ),
     Entry(
-        "cpop", f"{_RANKED}:cpop", "list", _LISTS, _NO_PROOF,
+        "cpop", f"{_RANKED}:cpop", "list", _WHOLE, _NO_PROOF,
         "Topcuoglu, Hariri, Wu 2002, section 4.2", _AVERAGE,
     ),
     Entry(
-        "peft", f"{_RANKED}:peft", "list", _LISTS, _NO_PROOF,
+        "peft", f"{_RANKED}:peft", "list", _WHOLE, _NO_PROOF,
         "Arabnejad, Barbosa 2014, section 4", _AVERAGE,
     ),
     Entry(

@@ -8,14 +8,13 @@ from drawing import draw_problem
 
 import offload
 from offload import Edge, Graph, Link, Network, Node, Problem, Task
-from offload.features import FEATURES, goal_of
-from offload.heuristics.list_scheduling import upward_ranks
+from offload.features import FEATURES
+from offload.heuristics.machines import Queues
+from offload.heuristics.ranks import upward_ranks
 from offload.heuristics.ready_list import latest_start_order, median_times, static_levels
-from offload.heuristics.ready_tasks import Availability, ReadyTasks
+from offload.heuristics.ready_tasks import ReadyTasks
 from offload.heuristics.schedule import Schedule
-from offload.registry import Request, find
 
-METHODS = ("etf", "dls", "mcp")
 ALL = [name for name in FEATURES if name != "splitting"]
 # Under these, values of ready tasks that were not asked for lately are bounds, not exact.
 STEADY = [
@@ -89,14 +88,14 @@ def test_mcp_fills_gaps_and_the_others_do_not() -> None:
     nodes = (Node("n0"), Node("n1"))
     tasks = (
         Task("far", work=5, allow=("n1",)),
-        Task("big", work=9, allow=("n0",)),
+        Task("big", work=20, allow=("n0",)),
         Task("small", work=2, allow=("n0",), release=1),
     )
     graph = Graph(tasks, (Edge("far", "big", 5),))
     problem = Problem(network=Network(nodes, (Link("n0", "n1", 1),)), graph=graph)
     assert schedule_of(problem, "mcp") == [(1, 0), (0, 10), (0, 1)]
-    # The level of big is higher (9 against 2), its start later: 9 - 10 + 9 > 2 - 1 + 2.
-    assert schedule_of(problem, "dls") == [(1, 0), (0, 10), (0, 19)]
+    # big starts later than small would, but its level is so much higher: 20 - 10 > 2 - 1.
+    assert schedule_of(problem, "dls") == [(1, 0), (0, 10), (0, 30)]
 
 
 def test_equal_latest_starts_go_by_those_of_the_descendants() -> None:
@@ -122,16 +121,17 @@ def test_tasks_without_work_keep_their_order() -> None:
 
 
 def test_slots_are_free_once_enough_of_them_are() -> None:
-    tables = Problem(network=Network((Node("x", slots=4), Node("y", slots=2)))).tables
-    available = Availability(tables)
-    assert available.since(3).tolist() == [0, np.inf]
-    available.take(0, 1, 9, 2)
-    available.take(0, 2, 5, 1)
-    assert available.since(1).tolist() == [2, 0]
-    assert available.since(2).tolist() == [5, 0]
-    assert available.since(4).tolist() == [9, np.inf]
-    available.take(0, 6, 6, 1)  # of no length: it holds nothing, but what follows starts later
-    assert available.since(1).tolist() == [6, 0]
+    tasks = tuple(Task(f"t{i}", work=1, slots=n) for i, n in enumerate((2, 1, 1)))
+    network = Network((Node("x", slots=4), Node("y", slots=2)))
+    queues = Queues(Problem(network=network, graph=Graph(tasks)).tables)
+    assert queues.since(3).tolist() == [0, np.inf]
+    queues.take(0, 0, 1, 9)
+    queues.take(1, 0, 2, 5)
+    assert queues.since(1).tolist() == [2, 0]
+    assert queues.since(2).tolist() == [5, 0]
+    assert queues.since(4).tolist() == [9, np.inf]
+    queues.take(2, 0, 6, 6)  # of no length: it holds nothing, but what follows starts later
+    assert queues.since(1).tolist() == [6, 0]
 
 
 @pytest.mark.parametrize("starts", [False, True])
@@ -172,17 +172,3 @@ def test_values_of_ready_tasks_never_exceed_what_is_possible() -> None:
                     ready.place(row, int(finish.argmin()), float(start[finish.argmin()]))
         except offload.heuristics.placer.Stuck:
             continue
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_plans_hold_whatever_the_instance_uses(method: str) -> None:
-    entry, found = find(method), 0
-    for seed in range(60):
-        problem = draw_problem(1000 + seed, ALL, tasks=(1, 12), nodes=(1, 5))
-        answer = entry.load()(Request(problem, goal_of(problem)))
-        if answer.plan is None:
-            assert answer.reason, problem.name
-            continue
-        found += 1
-        assert offload.check(problem, answer.plan) == [], problem.name
-    assert found >= 54

@@ -12,7 +12,8 @@ import numpy as np
 
 from offload.arrays import BoolArray, FloatArray
 from offload.heuristics.building import answer, built, go_on
-from offload.heuristics.ready_tasks import Availability, ReadyTasks
+from offload.heuristics.machines import Queues
+from offload.heuristics.ready_tasks import ReadyTasks
 from offload.heuristics.schedule import Schedule
 from offload.plan import Plan
 from offload.registry import Answer, Request
@@ -103,19 +104,17 @@ def _pass(ready: ReadyTasks) -> None:
             ready.place(row, chosen, float(start[chosen]))
 
 
-def _in_turn(request: Request, choose: Callable[[int, FloatArray, Availability], int]) -> Answer:
+def _in_turn(request: Request, choose: Callable[[int, FloatArray, Queues], int]) -> Answer:
     """Tasks in topological order, each to the node that a rule chooses by finishes and slots."""
     tables = request.problem.tables
 
     def fill(schedule: Schedule) -> None:
-        available = Availability(tables)
+        assert isinstance(schedule.machines, Queues)
         for task in tables.topological.tolist():
             go_on(request)
             start, finish = schedule.finish_times(task)
-            node = choose(task, finish, available)
+            node = choose(task, finish, schedule.machines)
             schedule.place(task, node, float(start[node]))
-            done, units = float(schedule.finish[task]), int(tables.task_slots[task])
-            available.take(node, float(start[node]), done, units)
 
     return built(request, fill)
 
@@ -131,7 +130,7 @@ def mct(request: Request) -> Answer:
 
     Maheswaran et al. 1999, section 3.1.
     """
-    return _in_turn(request, lambda task, finish, available: int(finish.argmin()))
+    return _in_turn(request, lambda task, finish, queues: int(finish.argmin()))
 
 
 def met(request: Request) -> Answer:
@@ -140,7 +139,7 @@ def met(request: Request) -> Answer:
     Of equally fast nodes, the one where it completes first. Maheswaran et al. 1999, section 3.1.
     """
     tables = request.problem.tables
-    return _in_turn(request, lambda task, finish, available: _least(tables.row(task), finish))
+    return _in_turn(request, lambda task, finish, queues: _least(tables.row(task), finish))
 
 
 def olb(request: Request) -> Answer:
@@ -151,8 +150,8 @@ def olb(request: Request) -> Answer:
     """
     units = request.problem.tables.task_slots
 
-    def choose(task: int, finish: FloatArray, available: Availability) -> int:
-        free = available.since(int(units[task]))
+    def choose(task: int, finish: FloatArray, queues: Queues) -> int:
+        free = queues.since(int(units[task]))
         return int(np.where(np.isfinite(finish), free, np.inf).argmin())
 
     return _in_turn(request, choose)

@@ -20,7 +20,7 @@ from offload.evaluator import evaluate
 from offload.heuristics.arrivals import Arrivals, Input
 from offload.heuristics.building import Interrupted, answer, go_on
 from offload.heuristics.decisions import topological_order
-from offload.heuristics.list_scheduling import mean_times, upward_ranks
+from offload.heuristics.ranks import mean_times, upward_ranks
 from offload.heuristics.loads import Loads
 from offload.heuristics.merit import excess_of, rank
 from offload.heuristics.placer import Placer, Stuck

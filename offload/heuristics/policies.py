@@ -18,8 +18,8 @@ from offload.errors import OffloadError
 from offload.evaluator import evaluate
 from offload.heuristics.building import answer, go_on
 from offload.heuristics.decisions import codecs_of
-from offload.heuristics.list_scheduling import mean_delays, mean_times
 from offload.heuristics.placer import Placer, Stuck
+from offload.heuristics.ranks import mean_delays, mean_times
 from offload.plan import Plan
 from offload.registry import Answer, Request
 from offload.tables import Tables

@@ -12,7 +12,7 @@ import numpy as np
 
 from offload.arrays import FloatArray
 from offload.heuristics.building import built, go_on
-from offload.heuristics.list_scheduling import upward_ranks
+from offload.heuristics.ranks import upward_ranks
 from offload.heuristics.ready_tasks import ReadyTasks
 from offload.heuristics.schedule import Schedule
 from offload.registry import Answer, Request
@@ -131,10 +131,11 @@ def latest_start_order(tables: Tables, rank: FloatArray) -> list[int]:
     latest starts, of which the first 64 are compared; then topologically. Wu, Gajski 1990,
     section 3, steps 1 and 2.
     """
-    latest: list[float] = (rank.max(initial=0.0) - rank).tolist()
+    start = rank.max(initial=0.0) - rank
+    latest: list[float] = start.tolist()
     place = np.empty(tables.tasks, np.int64)
     place[tables.topological] = np.arange(tables.tasks)
-    order: list[int] = np.lexsort((place, latest)).tolist()
+    order: list[int] = np.lexsort((place, start)).tolist()
     first = 0
     while first < len(order):
         end = first + 1

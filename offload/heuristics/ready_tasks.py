@@ -6,51 +6,15 @@ placement changes little of them: mostly the column of the node that was taken.
 
 from __future__ import annotations
 
-from bisect import insort
-
 import numpy as np
+from numpy.typing import NDArray
 
-from offload.arrays import FloatArray, IntArray
+from offload.arrays import FloatArray
+from offload.heuristics.machines import Queues
 from offload.heuristics.schedule import Schedule
 from offload.tables import Tables
 
-__all__ = ["Availability", "ReadyTasks"]
-
-
-class Availability:
-    """When each node has slots free for good, if tasks start there in order of placement."""
-
-    def __init__(self, tables: Tables) -> None:
-        self.capacity: list[int] = tables.node_slots.tolist()
-        self.last = np.zeros(tables.nodes)  # the latest start on each node
-        self.running: list[list[tuple[float, int]]] = [[] for _ in range(tables.nodes)]
-        self._from: dict[int, FloatArray] = {}
-
-    def take(self, node: int, start: float, finish: float, units: int) -> None:
-        """Occupy slots of a node; starts on one node never fall."""
-        self.last[node] = max(self.last[node], start)
-        line = [row for row in self.running[node] if row[0] > start]
-        if finish > start:
-            insort(line, (finish, units))
-        self.running[node] = line
-        for size, moments in self._from.items():
-            moments[node] = self._moment(node, size)
-
-    def since(self, units: int) -> FloatArray:
-        """From when on each node has so many slots free, whatever was placed; float64[K]."""
-        if units not in self._from:
-            nodes = range(len(self.capacity))
-            self._from[units] = np.array([self._moment(node, units) for node in nodes])
-        return self._from[units]
-
-    def _moment(self, node: int, units: int) -> float:
-        free = self.capacity[node] - sum(size for _, size in self.running[node])
-        moment = float(self.last[node])
-        for finish, size in self.running[node]:
-            if free >= units:
-                break
-            free, moment = free + size, finish
-        return moment if free >= units else np.inf
+__all__ = ["ReadyTasks"]
 
 
 class ReadyTasks:
@@ -81,8 +45,8 @@ class ReadyTasks:
     """
 
     def __init__(self, schedule: Schedule, starts: bool = False) -> None:
-        self.schedule, self.starts = schedule, starts
-        self.available = Availability(schedule.tables)
+        assert isinstance(schedule.machines, Queues)
+        self.schedule, self.starts, self.queues = schedule, starts, schedule.machines
         tables = self.tables = schedule.tables
         self._column = tables.column[np.arange(tables.nodes), tables.fastest_mode]
         self._waiting: list[int] = tables.incoming.lengths.tolist()
@@ -100,7 +64,7 @@ class ReadyTasks:
         return self.count
 
     @property
-    def tasks(self) -> IntArray:
+    def tasks(self) -> NDArray[np.int64]:
         return self._tasks[: self.count]
 
     @property
@@ -112,7 +76,7 @@ class ReadyTasks:
         return self._best[: self.count]
 
     @property
-    def node(self) -> IntArray:
+    def node(self) -> NDArray[np.int64]:
         return self._node[: self.count]
 
     def first(self, key: FloatArray) -> int:
@@ -141,8 +105,6 @@ class ReadyTasks:
         """Place a row's task, drop the row, and add the tasks that become ready."""
         tables, task = self.tables, int(self._tasks[row])
         self.schedule.place(task, node, start)
-        finish = float(self.schedule.finish[task])
-        self.available.take(node, start, finish, int(self._units[task]))
         self._drop(row)
         self._delay(node)
         if not self.exact:
@@ -182,9 +144,9 @@ class ReadyTasks:
         if not self.count:
             return
         tasks = self.tasks
-        moment = self.available.since(1)[node] if self._one_size else self._moments(node)
+        moment = self.queues.since(1)[node] if self._one_size else self._moments(node)
         length = self.tables.time[tasks, self._column[node]]
-        begin = np.where(length > 0, moment, self.available.last[node])
+        begin = np.where(length > 0, moment, self.queues.last[node])
         column = self.values[:, node]
         np.maximum(column, begin if self.starts else begin + length, out=column)
         rows = np.flatnonzero(self.node == node)
@@ -195,7 +157,7 @@ class ReadyTasks:
 
     def _moments(self, node: int) -> FloatArray:
         sizes, which = np.unique(self._units[self.tasks], return_inverse=True)
-        moments = np.array([self.available.since(int(size))[node] for size in sizes])
+        moments = np.array([self.queues.since(int(size))[node] for size in sizes])
         return moments[which]
 
     def _renew(self, task: int) -> None:

@@ -52,7 +52,7 @@ def place_anyhow(request: Request, copies: BoolArray | None = None) -> Plan | No
     For methods that found no node for some task: a placement by local search over the rules, with
     tasks in order of their upward ranks.
     """
-    from offload.heuristics.list_scheduling import upward_ranks
+    from offload.heuristics.ranks import upward_ranks
 
     problem = request.problem
     tables = problem.tables

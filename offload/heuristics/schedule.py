@@ -8,28 +8,20 @@ from math import inf
 import numpy as np
 
 from offload.arrays import BoolArray, FloatArray
-from offload.compression import fastest_codecs
+from offload.heuristics.deliveries import Deliveries
 from offload.heuristics.decisions import codecs_of
+from offload.heuristics.machines import Queues, WithGaps
 from offload.heuristics.placer import Placer, Stuck
 from offload.heuristics.timeline import Timeline
 from offload.plan import Plan
 from offload.tables import Tables
-from offload.transfers import (
-    EDGE,
-    MOVE,
-    READ,
-    durations,
-    required_transfers,
-    timed_without_contention,
-)  # fmt: skip
+from offload.transfers import durations, required_transfers, timed_without_contention
 
 __all__ = ["Schedule", "with_retries"]
 
-Key = tuple[int, int, int]  # kind, what, destination
-
 
 class Schedule:
-    """Insertion-based list scheduling over slots, memory, links and placement rules.
+    """List scheduling over slots, memory, links and placement rules.
 
     Tasks run in their node's fastest mode; items travel with the codec that arrives first.
 
@@ -43,6 +35,13 @@ class Schedule:
         Placed copies of data.
     insertion
         Whether a task may start before one that was placed on its node earlier.
+
+    Attributes
+    ----------
+    start, finish : float64[T]
+        Times of the tasks placed so far, in seconds.
+    placer, machines, deliveries
+        What may go where, when slots are free, and when inputs arrive.
     """
 
     def __init__(
@@ -52,23 +51,33 @@ class Schedule:
         copies: BoolArray | None = None,
         insertion: bool = True,
     ) -> None:
-        self.tables = tables
-        self.copies, self.insertion = copies, insertion
+        self.tables, self.copies = tables, copies
+        self.start, self.finish = np.zeros(tables.tasks), np.zeros(tables.tasks)
         self.holders = tables.home if copies is None else tables.home | copies
-        self._last = np.zeros(tables.nodes)
-        self.placer = Placer(tables, reserved)
-        self.nodes = [Timeline(int(slots)) for slots in tables.node_slots]
-        channels = tables.routes.resource_channels
-        self.links = [Timeline(int(count)) for count in channels]
-        self.start = np.zeros(tables.tasks)
-        self.finish = np.zeros(tables.tasks)
-        self.moved: dict[Key, tuple[float, float]] = {}  # start and arrival of contended transfers
-        self.mode = tables.fastest_mode
-        self.times = tables.execution(
-            np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :], self.mode
-        )
-        self.packed = len(tables.item_codecs.values) > 0
-        self._every = np.arange(tables.nodes)
+        self.placer = Placer(tables, reserved, self.holders)
+        self.machines: WithGaps | Queues = WithGaps(tables) if insertion else Queues(tables)
+        self.deliveries = Deliveries(tables, self.holders, self.placer.node, self.finish)
+        # Working memory: what runs at the same time must fit, which slots alone do not tell.
+        self.stores: list[Timeline] = []
+        if self.placer.bounded and (tables.memory > 0).any():
+            self.stores = [Timeline(int(slots)) for slots in tables.node_slots]
+        self._searched = self.deliveries.contended or bool(self.stores)
+        self._times: tuple[int, FloatArray] = (-1, self.start)
+
+    # -- where a task could go -------------------------------------------------------------------
+
+    def times(self, task: int) -> FloatArray:
+        """Execution times of a task, infinite where it cannot run; float64[K], not to change."""
+        if self._times[0] != task:
+            self._times = task, self.tables.row(task)
+        return self._times[1]
+
+    def _ready(self, task: int) -> FloatArray:
+        """When a task could start if slots, memory and links were free; infinite where barred."""
+        ready = self.deliveries.ready(task)
+        if not self.placer.open:
+            ready[~self.placer.candidates(task)] = inf
+        return ready
 
     def finish_times(self, task: int) -> tuple[FloatArray, FloatArray]:
         """Earliest start and finish of a task on each node, infinite where it may not go; [K].
@@ -78,147 +87,109 @@ class Schedule:
         Stuck
             If no node is left for it.
         """
-        start = np.full(self.tables.nodes, inf)
-        fine = self.placer.candidates(task) & np.isfinite(self.times[task])
-        ready = None if self.links else self._ready(task)
-        for k in np.flatnonzero(fine).tolist():
-            arrival = self._send_all(task, k, keep=False) if ready is None else ready[k]
-            start[k] = self._fit(task, k, float(arrival))
-        if not np.isfinite(start).any():
+        ready, length = self._ready(task), self.times(task)
+        if self._searched:
+            start = np.full(len(ready), inf)
+            for k in np.flatnonzero(np.isfinite(ready + length)).tolist():
+                start[k] = self._fit(task, k, float(ready[k]))
+        else:
+            start = self.machines.starts(task, ready, length)
+        finish = start + length
+        if not finish.min() < inf:
             raise Stuck(task)
-        return start, start + self.times[task]
+        return np.where(finish < inf, start, inf), finish
+
+    def soonest(self, task: int, cost: FloatArray | None = None) -> tuple[int, float]:
+        """The node where a task finishes first, and its start there.
+
+        Parameters
+        ----------
+        cost : float64[K], optional
+            The node of least finish plus this is taken instead.
+
+        Returns
+        -------
+        int, float
+            Of equally good nodes the first; the earliest start in seconds.
+
+        Raises
+        ------
+        Stuck
+            If no node is left for it.
+        """
+        ready, length = self._ready(task), self.times(task)
+        if self._searched:
+            node, start, least = self._soonest_of_all(task, ready, length, cost)
+        else:
+            node, start, least = self.machines.soonest(task, ready, length, cost)
+        if not least < inf:
+            raise Stuck(task)
+        return node, start
+
+    def _soonest_of_all(
+        self, task: int, ready: FloatArray, length: FloatArray, cost: FloatArray | None
+    ) -> tuple[int, float, float]:
+        """The same where each node takes a search: the most promising nodes first."""
+        bound = ready + length if cost is None else ready + length + cost
+        node, start, least = 0, inf, inf
+        for k in bound.argsort(kind="stable").tolist():
+            if bound[k] > least or bound[k] == inf:
+                break
+            begin = self._fit(task, k, float(ready[k]))
+            value = begin + float(length[k])
+            value = value if cost is None else value + float(cost[k])
+            if value < least or (value == least < inf and k < node):
+                node, start, least = k, begin, value
+        return node, start, least
 
     def _fit(self, task: int, node: int, ready: float) -> float:
-        tables = self.tables
-        length, units = float(self.times[task, node]), int(tables.task_slots[task])
-        if not self.insertion:
-            ready = max(ready, float(self._last[node]))
-        if not self.placer.bounded:
-            return self.nodes[node].earliest(ready, length, units)
+        """Earliest start on a node, from a readiness there that does not count contention."""
+        if self.deliveries.contended:
+            ready = self.deliveries.at(task, node)
+        length = float(self.times(task)[node])
+        if not self.stores:
+            return self.machines.start_on(task, node, ready, length)
+        if isinstance(self.machines, Queues):
+            ready = max(ready, float(self.machines.last[node]))
         # What will be resident once the task is here bounds the memory of all that runs here.
-        room = self.placer.room_after(task, node)
-        if self.nodes[node].peak_bytes() > room:
+        room, store = self.placer.room_after(task, node), self.stores[node]
+        if store.peak_bytes() > room:
             return inf
-        memory = float(self.placer.memory[task, node])
-        return self.nodes[node].earliest(ready, length, units, memory, room)
+        memory = self.placer.memory_on(task, node)
+        return store.earliest(ready, length, self.machines.units[task], memory, room)
 
-    def _ready(self, task: int) -> FloatArray:
-        """Release and arrivals of a task on each node, without contention; float64[K]."""
-        tables = self.tables
-        ready = np.full(tables.nodes, tables.release[task])
-        for e in tables.incoming.of(task).tolist():
-            sender = tables.edge_src[e]
-            delay = self._delays(int(tables.edge_item[e]), int(self.placer.node[sender]))
-            np.maximum(ready, self.finish[sender] + delay, out=ready)
-        for data in tables.reads.of(task).tolist():
-            what = np.full(tables.nodes, data)
-            source = tables.fetch(what, self._every, self.holders[what])
-            delay = tables.transfer(
-                tables.data_bytes[data], np.maximum(source, 0), self._every,
-                rule=tables.data_rule[data],
-            ).total  # fmt: skip
-            ready = np.maximum(ready, np.where(source >= 0, delay, inf))
-        if tables.at[task] >= 0:
-            delay = tables.transfer(tables.move_bytes[task], tables.at[task], self._every).total
-            ready = np.maximum(ready, delay)
-        return ready
-
-    def _delays(self, item: int, src: int) -> FloatArray:
-        """Delay of an item from a node to each with its fastest codec; float64[K]."""
-        tables = self.tables
-        if not self.packed or not len(tables.item_codecs.of(item)):
-            return tables.delays_from(item, src)
-        codec = fastest_codecs(tables, item, src, self._every)
-        size, rule = tables.item_bytes[item], tables.item_rule[item]
-        return tables.transfer(size, src, self._every, codec, rule).total
-
-    def _send_all(self, task: int, node: int, keep: bool) -> float:
-        """Arrival of all that a task lacks on a node, over contended links; books them if kept."""
-        tables = self.tables
-        touched: dict[int, Timeline] = {}
-        arrival = float(tables.release[task])
-        for e in tables.incoming.of(task).tolist():
-            sender, item = int(tables.edge_src[e]), int(tables.edge_item[e])
-            src = int(self.placer.node[sender])
-            done = float(self.finish[sender])
-            size, rule = float(tables.item_bytes[item]), int(tables.item_rule[item])
-            key = (EDGE, item, node)
-            arrival = max(arrival, self._send(key, src, node, size, rule, done, touched, keep))
-        for data in tables.reads.of(task).tolist():
-            source = int(tables.fetch(np.array([data]), np.array([node]), self.holders[[data]])[0])
-            size, rule = float(tables.data_bytes[data]), int(tables.data_rule[data])
-            key = (READ, data, node)
-            arrival = max(arrival, self._send(key, source, node, size, rule, 0.0, touched, keep))
-        if tables.at[task] >= 0:
-            key, size = (MOVE, task, node), float(tables.move_bytes[task])
-            src = int(tables.at[task])
-            arrival = max(arrival, self._send(key, src, node, size, 0, 0.0, touched, keep))
-        if keep:
-            for resource, timeline in touched.items():
-                self.links[resource] = timeline
-        return arrival
-
-    def _send(
-        self, key: Key, src: int, dst: int, size: float, rule: int, ready: float,
-        touched: dict[int, Timeline], keep: bool,
-    ) -> float:  # fmt: skip
-        if src == dst:
-            return ready
-        if key in self.moved:
-            return self.moved[key][1]
-        if src < 0:
-            return inf
-        tables = self.tables
-        codec = -1
-        if self.packed and key[0] == EDGE:
-            codec = int(fastest_codecs(tables, key[1], src, dst))
-        parts = tables.transfer(size, src, dst, codec, rule)
-        encode, length, total = float(parts.encode), float(parts.serialise), float(parts.total)
-        if total == inf:
-            return inf
-        _, arcs = tables.routes.expand(np.array([src]), np.array([dst]))
-        resources = [r for r in tables.routes.arc_resource[arcs].tolist() if r >= 0]
-        lines = [touched.setdefault(r, self.links[r].copy()) for r in resources]
-        # The links are held once the bytes are encoded.
-        start, settled = ready + encode, False
-        while not settled:
-            earliest = max((line.earliest(start, length) for line in lines), default=start)
-            settled, start = earliest == start, earliest
-        for line in lines:
-            line.add(start, start + length)
-        begin = ready if start == ready + encode else start - encode
-        if keep:
-            self.moved[key] = (begin, begin + total)
-        return begin + total
+    # -- placing ---------------------------------------------------------------------------------
 
     def place(self, task: int, node: int, start: float) -> None:
-        """Put a task on a node at a time that :meth:`finish_times` gave."""
-        if self.links:
-            self._send_all(task, node, keep=True)
-        length = float(self.times[task, node])
-        memory = float(self.placer.memory[task, node]) if self.placer.bounded else 0.0
-        self.nodes[node].add(start, start + length, int(self.tables.task_slots[task]), memory)
-        self.start[task], self.finish[task] = start, start + length
-        self._last[node] = max(self._last[node], start)
+        """Put a task on a node at a time that :meth:`finish_times` or :meth:`soonest` gave."""
+        if self.deliveries.contended:
+            self.deliveries.book(task, node)
+        finish = start + float(self.times(task)[node])
+        if self.stores:
+            memory = self.placer.memory_on(task, node)
+            self.stores[node].add(start, finish, self.machines.units[task], memory)
+        self.machines.take(task, node, start, finish)
+        self.start[task], self.finish[task] = start, finish
         self.placer.place(task, node)
 
     def plan(self) -> Plan:
         """The finished schedule."""
-        nodes = self.placer.node
-        codecs = codecs_of(self.tables, nodes[None, :])
+        tables, nodes = self.tables, self.placer.node
+        codecs = codecs_of(tables, nodes[None, :])
         holders = None if self.copies is None else self.holders[None]
-        required = required_transfers(self.tables, nodes[None, :], codecs, holders)
+        required = required_transfers(tables, nodes[None, :], codecs, holders)
         rows = required.rows
-        total = durations(self.tables, rows).total
-        timed = timed_without_contention(self.tables, rows, self.finish[None, :], total)
-        if self.links:
+        if self.deliveries.contended:
             keys = zip(rows.kind.tolist(), rows.ref.tolist(), rows.dst.tolist(), strict=True)
-            booked = np.array([self.moved[key] for key in keys], float).reshape(-1, 2)
+            booked = np.array([self.deliveries.moved[key] for key in keys], float).reshape(-1, 2)
             timed = rows._replace(start=booked[:, 0].copy(), finish=booked[:, 1].copy())
+        else:
+            total = durations(tables, rows).total
+            timed = timed_without_contention(tables, rows, self.finish[None, :], total)
         transfers = required._replace(rows=timed)
         return Plan.assemble(
-            self.tables.problem, nodes, self.start, self.finish, transfers,
-            modes=self.mode[nodes], copies=self.copies,
+            tables.problem, nodes, self.start, self.finish, transfers,
+            modes=tables.fastest_mode[nodes], copies=self.copies,
         )  # fmt: skip
 
 
@@ -254,13 +225,13 @@ def _promise(tables: Tables, reserved: dict[int, int], task: int) -> bool:
     if task in reserved:
         return False
     placer = Placer(tables, reserved)
-    fine = placer.left[task].copy()
+    fine = placer.left(task)
     if placer.bounded:
-        fine &= placer.held + placer.resident[task] + placer.memory[task] <= placer.room
+        fine = fine & (placer.held + placer.resident(task) + placer.memory(task) <= placer.room)
     options = np.flatnonzero(fine)
     if not len(options):
         return False
     spare = (placer.room - placer.held)[options]
-    length = tables.execution(np.full(len(options), task), options)
+    length = tables.row(task)[options]
     reserved[task] = int(options[np.lexsort((options, length, -spare))[0]])
     return True
