@@ -40,8 +40,8 @@ def fastest_codecs(tables: Tables, item: ArrayLike, src: ArrayLike, dst: ArrayLi
     return best
 
 
-def quickest(tables: Tables, item: int, src: int, dst: IntArray) -> IntArray:
-    """The same for one item from one node, without a look at all items; int32 like ``dst``."""
+def quickest(tables: Tables, item: int, src: ArrayLike, dst: IntArray) -> IntArray:
+    """The same for one item, without a look at all of them; ``src`` broadcasts to ``dst``."""
     best = np.full(dst.shape, -1, np.int32)
     offered = tables.item_codecs.of(item)
     if len(offered):

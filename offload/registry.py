@@ -193,6 +193,10 @@ _TABLE = (
         "Arabnejad, Barbosa 2014, section 4", _AVERAGE,
     ),
     Entry(
+        "lookahead", "offload.heuristics.lookahead:lookahead", "list", _WHOLE, _NO_PROOF,
+        "Bittencourt, Sakellariou, Madeira 2010, HEFT with one level of lookahead", _AVERAGE,
+    ),
+    Entry(
         "etf", f"{_READY}:etf", "list", _WHOLE, _NO_PROOF,
         "Hwang, Chow, Anger, Lee 1989, earliest task first",
     ),

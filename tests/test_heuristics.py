@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,6 @@ import offload
 from offload import registry
 from offload.heuristics.policies import load_shares
 from offload.heuristics.ranks import OptimisticCosts, upward_ranks
-from offload.heuristics.timeline import Timeline
 
 KINDS = ("list", "batch", "policy")
 LISTS = [entry.name for entry in registry.entries().values() if entry.kind == "list"]
@@ -131,49 +129,3 @@ for name in ("crossing-12", "saga-rand-n20-m4"):
     ]  # fmt: skip
     assert printed[0] == printed[1]
     assert printed[0].count("\n") == 2 * len(SIMPLE)
-
-
-# -- gaps ----------------------------------------------------------------------------------------
-
-
-def test_the_first_gap_that_is_long_and_wide_enough_is_taken() -> None:
-    for seed in range(60):
-        dice = random.Random(seed)
-        capacity, room = dice.randint(1, 3), 6.0
-        line = Timeline(capacity)
-        held: list[tuple[float, float, int, float]] = []
-        for _ in range(12):
-            ready, length = dice.randint(0, 12) / 2, dice.choice([0.0, 0.5, 1.0, 2.5])
-            units, memory = dice.randint(1, capacity), float(dice.randint(0, 4))
-            start = line.earliest(ready, length, units, memory, room)
-            moments = sorted({ready, *(end for _, end, _, _ in held if end > ready)})
-            wanted = next(
-                moment
-                for moment in moments
-                if length == 0 or _fits(held, moment, length, units, memory, capacity, room)
-            )
-            assert start == wanted, f"seed {seed}"
-            line.add(start, start + length, units, memory)
-            held += [(start, start + length, units, memory)] if length else []
-
-
-def _fits(
-    held: list[tuple[float, float, int, float]], start: float, length: float, units: int,
-    memory: float, capacity: int, room: float,
-) -> bool:  # fmt: skip
-    """Whether units and memory are free from a start on, at every moment at which more begins."""
-    for moment in [start, *(begin for begin, *_ in held if start < begin < start + length)]:
-        now = [row for row in held if row[0] <= moment < row[1]]
-        if sum(row[2] for row in now) + units > capacity:
-            return False
-        if sum(row[3] for row in now) + memory > room:
-            return False
-    return True
-
-
-def test_what_is_too_large_never_fits() -> None:
-    line = Timeline(2)
-    assert line.earliest(0, 1, units=3) == np.inf
-    assert line.earliest(0, 1, memory=5, room=4) == np.inf
-    assert line.earliest(np.inf, 1) == np.inf
-    assert line.earliest(3, 0, units=3) == 3

@@ -115,6 +115,14 @@ class Deliveries:
         size, rule = tables.item_bytes[item], tables.item_rule[item]
         return tables.transfer(size, src, self._every, codec, rule).total
 
+    def delays(self, item: int) -> FloatArray:
+        """The same from every node (row) to every other; float64[K, K]."""
+        tables = self.tables
+        src, dst = np.broadcast_arrays(self._every[:, None], self._every)
+        codec = quickest(tables, item, src, dst)
+        size, rule = tables.item_bytes[item], tables.item_rule[item]
+        return tables.transfer(size, src, dst, codec, rule).total
+
     def _nearest(self, data: int) -> IntArray:
         """The node from which each fetches a data item; int32[K], -1 out of reach."""
         if (known := self._source.get(data)) is not None:

@@ -84,6 +84,14 @@ class _Free(NamedTuple):
     ends: FloatArray
 
 
+class _Saved(NamedTuple):
+    """All that is known of a node's slots at some moment."""
+
+    node: int
+    line: Timeline | None
+    free: dict[int, tuple[Gaps | None, float, FloatArray]]  # by size: gaps, tail and ends
+
+
 class WithGaps:
     """Slots that a task may also take before tasks that were placed earlier."""
 
@@ -113,15 +121,20 @@ class WithGaps:
         if (known := self._free.get(units)) is not None:
             return known
         count = len(self.capacity)
-        free = _Free([], np.full(count, inf), np.full((self._levels, count), -inf))
-        for node, (slots, line) in enumerate(zip(self.capacity, self.lines, strict=True)):
-            free.gaps.append(Gaps() if units <= slots else None)
-            if units <= slots:
-                free.tail[node] = 0.0
-                for begin, end in line.full(units) if line is not None else ():
-                    self._fill(free, node, begin, end)
+        free = _Free([None] * count, np.full(count, inf), np.full((self._levels, count), -inf))
+        for node in range(count):
+            self._measure(free, node, units)
         self._free[units] = free
         return free
+
+    def _measure(self, free: _Free, node: int, units: int) -> None:
+        """Find the gaps of a node of several slots; one of a single slot has been empty so far."""
+        if units > self.capacity[node]:
+            return
+        free.gaps[node], free.tail[node], free.ends[:, node] = Gaps(), 0.0, -inf
+        line = self.lines[node]
+        for begin, end in line.full(units) if line is not None else ():
+            self._fill(free, node, begin, end)
 
     def _fill(self, free: _Free, node: int, start: float, finish: float) -> None:
         """Take an interval out of a node's gaps."""
@@ -154,6 +167,25 @@ class WithGaps:
         for size, free in self._free.items():
             for begin, end in line.filled(steps, units, size):
                 self._fill(free, node, begin, end)
+
+    def save(self, node: int) -> _Saved:
+        """The state of a node, for :meth:`restore`."""
+        line, known = self.lines[node], {}
+        for size, free in self._free.items():
+            gaps = free.gaps[node]
+            copy = None if gaps is None else gaps.copy()
+            known[size] = copy, float(free.tail[node]), free.ends[:, node].copy()
+        return _Saved(node, None if line is None else line.copy(), known)
+
+    def restore(self, saved: _Saved) -> None:
+        """Forget what a node took since."""
+        node = saved.node
+        self.lines[node] = saved.line
+        for size, free in self._free.items():
+            if size in saved.free:
+                free.gaps[node], free.tail[node], free.ends[:, node] = saved.free[size]
+            else:
+                self._measure(free, node, size)
 
     def starts(self, task: int, ready: FloatArray, length: FloatArray) -> FloatArray:
         """Earliest start of a task on each node from its readiness there; float64[K]."""
@@ -195,7 +227,7 @@ class WithGaps:
         if len(rows) > 1:
             rows = rows[bound[rows].argsort(kind="stable")]
         for k in rows.tolist():
-            if bound[k] > least:
+            if bound[k] > least or (bound[k] == least and k > node):
                 break
             span = float(length[k])
             begin = self._search(free, k, float(ready[k]), span)
@@ -209,7 +241,7 @@ class WithGaps:
         gaps = free.gaps[node]
         if gaps is None or length <= 0:
             return ready
-        level = self._reaches(length)
+        level = max(frexp(length)[1] - 1 - self._lowest, 0)
         if ready + length > free.ends[level, node]:
             return max(ready, gaps.tail)
         start = gaps.earliest(ready, length)

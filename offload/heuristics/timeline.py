@@ -28,6 +28,12 @@ class Timeline:
         self.units = [0]
         self.bytes = [0.0]
 
+    def copy(self) -> Timeline:
+        """An independent copy."""
+        made = Timeline(self.capacity)
+        made.times, made.units, made.bytes = self.times[:], self.units[:], self.bytes[:]
+        return made
+
     def earliest(
         self, ready: float, length: float, units: int = 1, memory: float = 0.0, room: float = inf
     ) -> float:
@@ -143,6 +149,15 @@ class Gaps:
         self._ends: list[list[float]] = []
         self._firsts: list[float] = []  # where each chunk begins
         self._longest: list[float] = []  # at least the length of each chunk's longest gap
+
+    def copy(self) -> Gaps:
+        """An independent copy."""
+        made = Gaps()
+        made.tail = self.tail
+        made._begins = [chunk[:] for chunk in self._begins]
+        made._ends = [chunk[:] for chunk in self._ends]
+        made._firsts, made._longest = self._firsts[:], self._longest[:]
+        return made
 
     def earliest(self, ready: float, length: float) -> float:
         """The first moment from ``ready`` on at which work of some length > 0 fits."""
