@@ -49,7 +49,7 @@ def test_children_compete_for_nodes() -> None:
 
 def test_each_choice_is_that_of_the_definition() -> None:
     compared = 0
-    for seed in range(60):
+    for seed in range(24):
         problem = draw_problem(seed, sorted(PLAIN), tasks=(2, 10), nodes=(2, 5))
         answer = find("lookahead").load()(Request(problem, goal_of(problem)))
         if answer.plan is None:
@@ -60,7 +60,7 @@ def test_each_choice_is_that_of_the_definition() -> None:
             continue
         assert answer.plan.nodes.tolist() == nodes, problem.name
         compared += 1
-    assert compared >= 40
+    assert compared >= 18
 
 
 def _by_definition(problem: Problem) -> list[int]:

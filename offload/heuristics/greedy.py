@@ -20,12 +20,12 @@ from offload.evaluator import evaluate
 from offload.heuristics.arrivals import Arrivals, Input
 from offload.heuristics.building import Interrupted, answer, go_on
 from offload.heuristics.decisions import topological_order
-from offload.heuristics.ranks import mean_times, upward_ranks
 from offload.heuristics.loads import Loads
+from offload.heuristics.machines import Queues
 from offload.heuristics.merit import excess_of, rank
 from offload.heuristics.placer import Placer, Stuck
 from offload.heuristics.pricing import ADDITIVE, Prices
-from offload.heuristics.ready_tasks import Availability
+from offload.heuristics.ranks import mean_times, upward_ranks
 from offload.heuristics.repair import repaired
 from offload.plan import Plan
 from offload.registry import Answer, Request
@@ -104,7 +104,7 @@ class _Pass:
         self.prices = Prices(tables, additive, terms.per_second, holders)
         self.sums = any(additive.values())
         self.ahead = self.prices.later() if before is None else None
-        self.available = Availability(tables) if terms.timed else None
+        self.available = Queues(tables) if terms.timed else None
         self.arrivals = Arrivals(tables, self.prices, terms.timed)
         self.loads = Loads(tables, self.arrivals.links) if terms.period else None
         self.finish = np.zeros(tables.tasks)
@@ -159,7 +159,7 @@ class _Pass:
             free = self.available.since(units)[node] if time > 0 else self.available.last[node]
             begin = max(arrival, float(tables.release[task]), float(free))
             self.finish[task] = begin + time
-            self.available.take(node, begin, begin + time, units)
+            self.available.take(task, node, begin, begin + time)
         self.placer.place(task, node)
         self.mode[task] = mode
         for made in inputs:

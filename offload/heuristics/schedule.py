@@ -8,8 +8,8 @@ from math import inf
 import numpy as np
 
 from offload.arrays import BoolArray, FloatArray
-from offload.heuristics.deliveries import Deliveries
 from offload.heuristics.decisions import codecs_of
+from offload.heuristics.deliveries import Deliveries
 from offload.heuristics.machines import Queues, WithGaps
 from offload.heuristics.placer import Placer, Stuck
 from offload.heuristics.timeline import Timeline
