@@ -279,6 +279,24 @@ def test_equally_near_holders_tie_by_position() -> None:
     assert found.tolist() == [1, -1, 2]
 
 
+def test_fetches_of_a_batch_are_those_of_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    some_data = 0
+    for seed in range(60):
+        tables = draw_problem(seed, frozenset({"reads", "copies", "require"})).tables
+        dice = np.random.default_rng(seed)
+        if not tables.data_ids:
+            continue
+        some_data += 1
+        data = dice.integers(0, len(tables.data_ids), 20)
+        dst = dice.integers(0, tables.nodes, 20)
+        holders = dice.random((20, tables.nodes)) < 0.4
+        alone = [int(tables.fetch(data[[n]], dst[[n]], holders[[n]])[0]) for n in range(len(data))]
+        for some in (1, 2 * tables.nodes, 2**22):
+            monkeypatch.setattr("offload.tables._TOGETHER", some)
+            assert tables.fetch(data, dst, holders).tolist() == alone
+    assert some_data > 20
+
+
 def test_nodes_that_tasks_cannot_tell_apart_share_a_column() -> None:
     alike = tuple(Node(f"n{k}", tags=["x"], price=k) for k in range(50))
     assert tables_of(Task("t", work=1), nodes=alike).columns == 1

@@ -264,6 +264,26 @@ def test_an_instance_without_nodes_runs_no_task(make: Maker) -> None:
     ]
 
 
+def test_one_selector_of_several_is_enough() -> None:
+    nodes = [
+        offload.Node("a"),
+        offload.Node("relay", slots=0),
+        offload.Node("b", kind="gpu", slots=2),
+    ]
+    tasks = [
+        offload.Task("first", work=1, allow=["relay", "a"]),
+        offload.Task("second", time={"kind:gpu": 1}),
+        offload.Task("third", time={"kind:gpu": 1}, allow=["a", "b"]),
+        offload.Task("fourth", work=1, slots=2, allow=["a", "kind:gpu"]),
+        offload.Task("fifth", time={"kind:gpu": 1}, allow=["a", "relay"]),
+        offload.Task("sixth", work=1, slots=2, allow=["a"]),
+        offload.Task("seventh", work=1, allow=["a", "relay"]),
+    ]
+    with pytest.raises(InstanceError, match="can run nowhere") as caught:
+        offload.Problem(network=offload.Network(nodes), graph=offload.Graph(tasks))
+    assert [issue.found for issue in caught.value.issues] == ["fifth", "sixth"]
+
+
 def test_nothing_at_all_is_an_instance(make: Maker) -> None:
     tree = {"format": "offload-instance/1", "network": {"nodes": []}, "graph": {"tasks": []}}
     assert make(tree) == offload.Problem()
