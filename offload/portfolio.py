@@ -1,24 +1,31 @@
-"""The method `auto`: heuristics at once, then an exact method with the best of them as a start."""
+"""The method `auto`: heuristics at once, then local search, then an exact method with the best."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
 from offload import registry
 from offload.errors import SolverUnavailable
 from offload.features import features_used
+from offload.heuristics.best_of import constructive, run_all
 from offload.plan import Plan
-from offload.registry import Answer, Request
+from offload.registry import Answer, Entry, Request
 from offload.transfers import required_transfers
 
-__all__ = ["auto", "empty"]
+__all__ = ["auto", "empty", "quick"]
 
-_QUICK = ("heft", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
-_LARGE = 5_000  # tasks above which one list scheduler has to do
+_QUICK = ("heft", "mct", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
+_LARGE = 5_000  # tasks above which two of them have to do
+_MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
-_MOST = 500  # tasks above which exact search improves nothing in a minute
+_PROVED = 30  # tasks up to which an exact method is left to itself
+_HINTED = 150  # tasks up to which it follows local search; above, nothing follows that
+_SHARE = 0.25  # of the time for local search before an exact method
+_PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
 
 
 def empty(request: Request) -> Answer:
@@ -34,38 +41,92 @@ def empty(request: Request) -> Answer:
 
 def quick(request: Request) -> Plan | None:
     """The best plan of the fast heuristics that honour the instance; ``None`` if none holds."""
+    return _quick(request, _quick_names(request)).plan
+
+
+def _quick_names(request: Request) -> list[str]:
+    names = list(_QUICK[:2] if request.problem.tables.tasks > _LARGE else _QUICK)
+    if set(request.goal.minimize) != {"latency"} or request.goal.limits:
+        names.insert(0, "greedy")
+    return names
+
+
+def _quick(request: Request, names: list[str]) -> Answer:
     used = set(features_used(request.problem, request.goal))
-    best, best_value = request.start, float("inf")
-    if best is not None:
-        best_value = best.objective(request.goal.minimize)
-    names = _QUICK[:1] if request.problem.tables.tasks > _LARGE else _QUICK
-    for name in names:
-        entry = registry.entries()[name]
-        if request.stopped or not used <= entry.honours:
-            continue
-        plan = entry.load()(replace(request, start=None, options={})).plan
-        if plan is None:
-            continue
-        value = plan.objective(request.goal.minimize)
-        if value < best_value and request.keeps(plan):
-            best, best_value = plan, value
-            request.report(plan, None)
-    return best
+    chosen = [e for name in names if used <= (e := registry.entries()[name]).honours]
+    first, rest = chosen[:_MENDED], chosen[_MENDED:]
+    made = run_all(request, first)
+    # No work beyond the construction itself: mending takes longer than all of them together.
+    later = replace(request, start=made.plan, work_limit=0.0)
+    answer = run_all(later, rest)
+    answer.reason = made.reason if answer.plan is None else None
+    return answer
 
 
 def auto(request: Request) -> Answer:
-    """The fast heuristics, then a proof by an exact method where the instance is small enough."""
-    tables = request.problem.tables
-    best = quick(request)
-    answer = Answer(best, stopped=request.stopped)
-    exact = registry.entries()["cpsat"]
-    honoured = set(features_used(request.problem, request.goal)) <= exact.honours
-    large = tables.tasks > _MOST or tables.edges * tables.nodes**2 > _EXACT
-    if request.stopped or large or not honoured:
+    """The fast heuristics, local search, and a proof where the instance is small enough.
+
+    Up to 30 tasks an exact method goes on from the best plan at once; up to 150 local search takes
+    a quarter of the time before that; above, or where the exact method does not honour the
+    instance, all heuristics and then local search take the rest.
+    """
+    names = _quick_names(request)
+    answer = _quick(request, names)
+    exact = _exact(request)
+    tasks = request.problem.tables.tasks
+    if _done(request, answer):
         return answer
+    if exact is None:
+        rest = [entry for entry in constructive(request) if entry.name not in names]
+        asked = replace(request, start=answer.plan)
+        if answer.plan is not None:
+            asked.work_limit = 0.0
+        others = run_all(asked, rest)
+        if others.plan is not None:
+            answer = others
+        return _searched(request, answer, 1.0)
+    if _PROVED < tasks <= _HINTED:
+        answer = _searched(request, answer, _SHARE)
+        if _done(request, answer):
+            return answer
     try:
-        proof = exact.load()(replace(request, start=best, options={}))
+        proof = exact.load()(replace(request, start=answer.plan, options={}))
     except SolverUnavailable:
-        return answer
-    proof.plan = proof.plan or best
+        return _searched(request, answer, 1.0)
+    proof.plan = proof.plan or answer.plan
     return proof
+
+
+def _done(request: Request, answer: Answer) -> bool:
+    """Whether there is nothing left to do: no time, or a plan as good as its bound."""
+    if request.stopped:
+        return True
+    if answer.plan is None:
+        return False
+    return answer.plan.objective(request.goal.minimize) * (1 - request.gap) <= request.bound
+
+
+def _exact(request: Request) -> Entry | None:
+    """The exact method, if it honours the instance and is likely to improve on heuristics."""
+    tables = request.problem.tables
+    entry = registry.entries()["cpsat"]
+    honoured = set(features_used(request.problem, request.goal)) <= entry.honours
+    small = tables.tasks <= _HINTED and tables.edges * tables.nodes**2 <= _EXACT
+    return entry if honoured and small else None
+
+
+def _searched(request: Request, answer: Answer, share: float) -> Answer:
+    """What local search makes of a plan in a share of the time that is left."""
+    entry = registry.entries().get("anneal")
+    if entry is None or _done(request, answer):
+        return answer
+    if not set(features_used(request.problem, request.goal)) <= entry.honours:
+        return answer
+    deadline = request.deadline
+    if share < 1 or (deadline == inf and request.work_limit is None):
+        deadline = time.monotonic() + min(share * request.seconds_left, _PATIENCE)
+    found = entry.load()(replace(request, deadline=deadline, start=answer.plan, options={}))
+    if found.plan is None:
+        found.plan = answer.plan
+        found.reason = answer.reason or found.reason
+    return found

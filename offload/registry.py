@@ -240,6 +240,10 @@ _TABLE = (
         "greedy", "offload.heuristics.greedy:greedy", "greedy", _WHOLE, _NO_PROOF,
         "least added price, limits priced by Lagrange multipliers (Fisher 1981)",
     ),
+    Entry(
+        "best-of", "offload.heuristics.best_of:best_of", "portfolio", _WHOLE, _NO_PROOF,
+        "all constructive heuristics, the cheapest first",
+    ),
     Entry("round-robin", f"{_POLICIES}:round_robin", "policy", _WHOLE, _NO_PROOF, "cyclic order"),
     Entry(
         "least-loaded", f"{_POLICIES}:least_loaded", "policy", _WHOLE, _NO_PROOF,

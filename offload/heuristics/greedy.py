@@ -36,6 +36,7 @@ __all__ = ["greedy"]
 _PASSES = 6  # without limits and deadlines
 _MORE = 20  # with them
 _POLISH = 12  # steps of neighbours without progress at the end
+_SMALL = 300  # tasks up to which they are worth their time
 _IDLE = 3  # passes without a better plan before the first kind gives up
 _TIE = 1e-3  # share of a price that what stays below its target still pays
 _TARGETS = (0.0, 1.0, 0.95)  # of the best latency and period so far, in turn
@@ -283,6 +284,7 @@ def greedy(request: Request) -> Answer:
         return _Rounds(request, later, copies).run(reserved)
 
     made = answer(request, build)
-    if made.plan is not None and not request.stopped:
+    small = request.problem.tables.tasks <= _SMALL
+    if made.plan is not None and small and not request.stopped:
         made.plan = repaired(request, made.plan, _POLISH)
     return made

@@ -26,8 +26,9 @@ _STEPS = 250
 _IDLE = 8  # steps without progress before a worse plan is taken up
 _PATIENCE = 60  # steps without progress before the search gives up
 _POLISH = 6  # the same once nothing is broken any more
-_CELLS = 120_000  # tasks and edges of all neighbours of one step
-_WORK = 40_000_000  # the same over all steps
+_BATCH = 160  # neighbours of one step at most
+_CELLS = 400_000  # their tasks and edges
+_WORK = 30_000  # tasks decoded one after another over all steps; each for all neighbours at once
 
 
 def broken_rules(request: Request, plan: Plan) -> str:
@@ -107,8 +108,8 @@ class _Search:
         self.polish = polish
         self.dice = np.random.default_rng(request.seed)
         cells = tables.tasks + tables.edges + 1
-        self.batch = int(np.clip(_CELLS // cells, 4, 160))
-        self.steps = int(np.clip(_WORK // (self.batch * cells), 1, _STEPS))
+        self.batch = int(np.clip(_CELLS // cells, 4, _BATCH))
+        self.steps = min(_STEPS, _WORK // max(tables.tasks, 1))
         if request.work_limit is not None:
             self.steps = min(self.steps, int(request.work_limit // self.batch))
         self.now = self._decoded(Batch.of(decide(plan), 1))
