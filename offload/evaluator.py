@@ -10,21 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from offload.arrays import BoolArray, FloatArray, IntArray
-from offload.decoding import decode
+from offload.decoding import Batch, Decoding
 from offload.errors import Issue, PlanError, Unsupported
-from offload.metrics import Measured
+from offload.metrics import Metrics
 from offload.placement import copies_excess, groups_broken, resident_excess, storage_excess
 from offload.plan import Plan
 from offload.problem import Problem
-from offload.tables import TOLERANCE
-from offload.transfers import Copies, Parts, Required
+from offload.tables import TOLERANCE, Tables
+from offload.transfers import Copies, Parts, Transfers
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "evaluate_unchecked"]
+
+Positions = NDArray[np.intp]
 
 
 class Evaluation:
@@ -45,39 +48,40 @@ class Evaluation:
     """
 
     def __init__(
-        self,
-        problem: Problem,
-        nodes: IntArray,
-        modes: IntArray,
-        held: BoolArray | None,
-        start: FloatArray,
-        finish: FloatArray,
-        transfers: Required,
-        limits: Mapping[str, float],
+        self, problem: Problem, batch: Batch, copies: BoolArray | None, limits: Mapping[str, float]
     ) -> None:
-        self.problem, self.nodes, self.modes = problem, nodes, modes
-        self.start, self.finish, self._transfers = start, finish, transfers
-        self._copies, self._limits = held, dict(limits)
+        self.problem, self._batch = problem, batch
+        self.decoding = Decoding(problem.tables, batch)
+        self.copies, self._limits = copies, dict(limits)
 
     def __len__(self) -> int:
-        return len(self.nodes)
+        return len(self._batch.nodes)
+
+    @property
+    def start(self) -> FloatArray:
+        """Start of each task; float64[B, T]."""
+        return self.decoding.times[0]
+
+    @property
+    def finish(self) -> FloatArray:
+        """Finish of each task; float64[B, T]."""
+        return self.decoding.times[1]
 
     @cached_property
-    def metrics(self) -> Measured:
+    def nodes(self) -> IntArray:
+        """Node of each task; int32[B, T]."""
+        return self._batch.nodes.astype(np.int32, copy=False)
+
+    @cached_property
+    def modes(self) -> IntArray:
+        """Operating point of each task; int32[B, T]."""
+        modes = self._batch.modes
+        return np.zeros_like(self.nodes) if modes is None else modes.astype(np.int32, copy=False)
+
+    @cached_property
+    def metrics(self) -> Metrics:
         """The metrics of all plans; ``metrics["latency"]`` is float64[B]."""
-        plans, tasks = self.nodes.shape
-        parts = Parts(
-            np.repeat(np.arange(plans, dtype=np.int32), tasks),
-            np.tile(np.arange(tasks, dtype=np.int32), plans),
-            self.nodes.ravel(), self.modes.ravel(), np.ones(plans * tasks),
-            self.start.ravel(), self.finish.ravel(),
-        )  # fmt: skip
-        if self._copies is None:
-            none = np.zeros(0, np.int32)
-            copies = Copies(none, none, none)
-        else:
-            copies = Copies(*(index.astype(np.int32) for index in np.nonzero(self._copies)))
-        return Measured(self.problem.tables, parts, self._transfers.rows, copies, plans)
+        return _Decoded(self)
 
     @cached_property
     def excess(self) -> dict[str, FloatArray]:
@@ -104,9 +108,9 @@ class Evaluation:
         found["placement"] = (~np.isfinite(self.finish)).sum(axis=1).astype(float)
         found["memory"] = resident_excess(tables, self.nodes)
         found["groups"] = groups_broken(tables, self.nodes).astype(float)
-        if self._copies is not None:
-            found["storage"] = storage_excess(tables, self._copies)
-            found["copies"] = copies_excess(tables, self._copies)
+        if self.copies is not None:
+            found["storage"] = storage_excess(tables, self.copies)
+            found["copies"] = copies_excess(tables, self.copies)
         return found
 
     @cached_property
@@ -119,18 +123,51 @@ class Evaluation:
 
     def plan(self, number: int = 0) -> Plan:
         """One of the decoded plans, with its transfers."""
-        rows, members = self._transfers
-        chosen = np.flatnonzero(rows.plan == number)
-        owner, values = members.gather(chosen)
-        start = np.zeros(len(chosen) + 1, np.int64)
-        np.cumsum(np.bincount(owner, minlength=len(chosen)), out=start[1:])
-        own = rows.take(chosen)._replace(plan=np.zeros(len(chosen), np.int32))
-        copies = None if self._copies is None else self._copies[number]
-        required = Required(own, members._replace(start=start, values=values))
+        number = range(len(self))[number]
+        copies = None if self.copies is None else self.copies[number]
         return Plan.assemble(
-            self.problem, self.nodes[number], self.start[number], self.finish[number], required,
-            modes=self.modes[number], copies=copies,
+            self.problem, self.nodes[number], self.start[number], self.finish[number],
+            self.decoding.transfers_of(number), modes=self.modes[number], copies=copies,
         )  # fmt: skip
+
+
+class _Decoded(Metrics):
+    """The metrics of decoded plans, whose transfers and times are made when one needs them."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        super().__init__(evaluation.problem.tables, len(evaluation))
+        self._evaluation = evaluation
+
+    @cached_property
+    def parts(self) -> Parts:
+        """A piece for each task, without times."""
+        made, plans, tasks = self._evaluation, self.plans, self.tables.tasks
+        unknown = np.broadcast_to(np.nan, plans * tasks)
+        return Parts(
+            np.repeat(np.arange(plans, dtype=np.int32), tasks),
+            np.tile(np.arange(tasks, dtype=np.int32), plans),
+            made.nodes.ravel(), made.modes.ravel(), np.ones(plans * tasks), unknown, unknown,
+        )  # fmt: skip
+
+    @cached_property
+    def transfers(self) -> Transfers:
+        """Without times where those are not known yet."""
+        return self._evaluation.decoding.required.rows
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Copies placed by all plans."""
+        placed = self._evaluation.copies
+        none = (np.zeros(0, np.int32),) * 3
+        found = none if placed is None else np.nonzero(placed)
+        return Copies(*(index.astype(np.int32) for index in found))
+
+    def _latency(self) -> FloatArray:
+        return self._evaluation.decoding.latency
+
+    @property
+    def _task_finish(self) -> FloatArray:
+        return self._evaluation.finish
 
 
 def evaluate(
@@ -186,36 +223,54 @@ def evaluate(
     sequence = _positions("order", order, tables.tasks, tables.tasks)
     batch = max(len(where), len(sequence))
     where, sequence = _stretch(where, batch, "nodes"), _stretch(sequence, batch, "order")
-    _check_order(problem, sequence)
-    if modes is None:
-        how = np.zeros_like(where)
-    else:
+    how = None
+    if modes is not None:
         how = _stretch(_positions("modes", modes, tables.tasks, tables.modes), batch, "modes")
     packed = None
     if codecs is not None:
         packed = _positions("codecs", codecs, tables.edges, len(tables.codec_ids), least=-1)
         packed = _stretch(packed, batch, "codecs")
-        _check_codecs(problem, packed)
-    held = None
-    if copies is not None:
-        shape = (len(tables.data_ids), tables.nodes)
-        held = np.asarray(copies, bool)
-        held = held[None] if held.ndim == 2 else held
-        if held.ndim != 3 or held.shape[1:] != shape:
-            raise _bad("copies", f"must have the shape [B, {shape[0]}, {shape[1]}]", held.shape)
-        if len(held) not in (1, batch):
-            raise _bad("copies", f"must have {batch} rows, or 1", len(held))
-        held = np.broadcast_to(held, (batch, *shape))
-    start, finish, transfers = decode(tables, where, sequence, how, packed, held)
-    bounds = problem.limits if limits is None else limits
-    return Evaluation(problem, where, how, held, start, finish, transfers, bounds)
+        _check_codecs(tables, packed)
+    held = None if copies is None else _copies(tables, copies, batch)
+    # Later changes of the caller's arrays must not show: times may be asked for then.
+    found = evaluate_unchecked(
+        problem, where.astype(_least(tables.nodes)), sequence.astype(_least(tables.tasks)), how,
+        packed, held, limits,
+    )  # fmt: skip
+    if not found.decoding.ordered(where, sequence):
+        _check_order(tables, sequence)
+    return found
+
+
+def evaluate_unchecked(
+    problem: Problem,
+    nodes: NDArray[np.integer],
+    order: NDArray[np.integer],
+    modes: NDArray[np.integer] | None = None,
+    codecs: NDArray[np.integer] | None = None,
+    copies: BoolArray | None = None,
+    limits: Mapping[str, float] | None = None,
+) -> Evaluation:
+    """:func:`evaluate` for methods that know their arrays to be right.
+
+    All have B rows, nothing is checked or copied, and the arrays must not change while the
+    evaluation is in use. What is wrong leads to wrong times or to an error from NumPy.
+    """
+    holders = None if copies is None else copies | problem.tables.home
+    batch = Batch(nodes, order, modes, codecs, holders)
+    return Evaluation(problem, batch, copies, problem.limits if limits is None else limits)
+
+
+def _least(count: int) -> np.dtype[Any]:
+    """The smallest type of positions below ``count``."""
+    return np.min_scalar_type(max(count - 1, 0))
 
 
 def _bad(name: str, message: str, found: object, fix: str = "see offload.evaluate") -> PlanError:
     return PlanError([Issue(name, message, found, fix)])
 
 
-def _positions(name: str, value: ArrayLike, width: int, below: int, least: int = 0) -> IntArray:
+def _positions(name: str, value: ArrayLike, width: int, below: int, least: int = 0) -> Positions:
     raw = np.asarray(value)
     if raw.ndim == 1:
         raw = raw[None, :]
@@ -223,14 +278,15 @@ def _positions(name: str, value: ArrayLike, width: int, below: int, least: int =
         raise _bad(name, f"must have the shape [B, {width}]", np.shape(value))
     if not np.issubdtype(raw.dtype, np.integer) and raw.size:
         raise _bad(name, "must be integers (positions)", str(raw.dtype))
-    wrong = (raw < least) | (raw >= below)
-    if wrong.any():
-        b, i = (int(index[0]) for index in np.nonzero(wrong))
+    raw = raw.astype(np.intp, copy=False)
+    # Seen as unsigned, a negative number is larger than any position.
+    if raw.size and (raw - least if least else raw).view(np.uintp).max() >= below - least:
+        b, i = (int(index[0]) for index in np.nonzero((raw < least) | (raw >= below)))
         raise _bad(f"{name}[{b}, {i}]", f"must be from {least} to {below - 1}", int(raw[b, i]))
-    return raw.astype(np.int32)
+    return raw
 
 
-def _stretch(value: IntArray, batch: int, name: str) -> IntArray:
+def _stretch(value: Positions, batch: int, name: str) -> Positions:
     if len(value) == batch:
         return value
     if len(value) != 1:
@@ -238,8 +294,18 @@ def _stretch(value: IntArray, batch: int, name: str) -> IntArray:
     return np.repeat(value, batch, axis=0)
 
 
-def _check_order(problem: Problem, order: IntArray) -> None:
-    tables = problem.tables
+def _copies(tables: Tables, copies: ArrayLike, batch: int) -> BoolArray:
+    shape = (len(tables.data_ids), tables.nodes)
+    held = np.asarray(copies, bool)
+    held = held[None] if held.ndim == 2 else held
+    if held.ndim != 3 or held.shape[1:] != shape:
+        raise _bad("copies", f"must have the shape [B, {shape[0]}, {shape[1]}]", held.shape)
+    if len(held) not in (1, batch):
+        raise _bad("copies", f"must have {batch} rows, or 1", len(held))
+    return np.repeat(held, batch // len(held), axis=0) if batch else held[:0]
+
+
+def _check_order(tables: Tables, order: Positions) -> None:
     rank = np.full(order.shape, -1, np.int32)
     np.put_along_axis(rank, order, np.arange(order.shape[1], dtype=np.int32)[None, :], axis=1)
     if (rank < 0).any():
@@ -252,8 +318,7 @@ def _check_order(problem: Problem, order: IntArray) -> None:
         raise _bad(f"order[{b}]", f"must have {ends[0]!r} before {ends[1]!r}", "the reverse")
 
 
-def _check_codecs(problem: Problem, codecs: IntArray) -> None:
-    tables = problem.tables
+def _check_codecs(tables: Tables, codecs: Positions) -> None:
     offered = np.zeros((tables.edges, len(tables.codec_ids) + 1), bool)
     offered[:, -1] = True
     owner = np.repeat(np.arange(tables.items), tables.item_codecs.lengths)

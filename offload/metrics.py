@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
@@ -13,7 +14,9 @@ from offload.problem import METRICS
 from offload.tables import Tables, TransferParts
 from offload.transfers import MOVE, READ, Copies, Parts, Transfers
 
-__all__ = ["Measured", "objective", "transfer_energy", "transfer_price", "transfer_traffic"]
+__all__ = [
+    "Measured", "Metrics", "objective", "transfer_energy", "transfer_price", "transfer_traffic",
+]  # fmt: skip
 
 IntLike = NDArray[np.integer]
 
@@ -48,25 +51,35 @@ def transfer_traffic(
     return result
 
 
-class Measured(Mapping[str, FloatArray]):
-    """Metrics of B plans: ``measured["latency"]`` is float64[B], each computed on first use.
+class Metrics(Mapping[str, FloatArray]):
+    """Metrics of B plans: ``metrics["latency"]`` is float64[B], each computed on first use.
 
     Parameters
     ----------
     tables
         The cost model.
-    parts, transfers, copies
-        Rows of all plans.
     plans
         B, the number of plans.
     """
 
-    def __init__(
-        self, tables: Tables, parts: Parts, transfers: Transfers, copies: Copies, plans: int
-    ) -> None:
-        self.tables, self.parts, self.transfers, self.copies = tables, parts, transfers, copies
-        self.plans = plans
+    def __init__(self, tables: Tables, plans: int) -> None:
+        self.tables, self.plans = tables, plans
         self._known: dict[str, FloatArray] = {}
+
+    @property
+    @abstractmethod
+    def parts(self) -> Parts:
+        """Pieces of tasks on nodes of all plans; only their latency and finish need times."""
+
+    @property
+    @abstractmethod
+    def transfers(self) -> Transfers:
+        """Transfers of all plans; their times are not needed."""
+
+    @property
+    @abstractmethod
+    def copies(self) -> Copies:
+        """Copies placed by all plans."""
 
     def __getitem__(self, metric: str) -> FloatArray:
         if metric not in METRICS:
@@ -134,17 +147,14 @@ class Measured(Mapping[str, FloatArray]):
 
     # -- the metrics -----------------------------------------------------------------------------
 
+    @abstractmethod
     def _latency(self) -> FloatArray:
-        last = np.zeros(self.plans)
-        np.maximum.at(last, self.parts.plan, self.parts.finish)
-        return last
+        """The last finish of each plan; float64[B]."""
 
-    @cached_property
+    @property
+    @abstractmethod
     def _task_finish(self) -> FloatArray:
         """The last finish of each task in each plan; float64[B, T]."""
-        finish = np.zeros((self.plans, self.tables.tasks))
-        np.maximum.at(finish, (self.parts.plan, self.parts.task), self.parts.finish)
-        return finish
 
     def _completion(self) -> FloatArray:
         # A task of weight 0 counts nothing, even if it never finishes.
@@ -221,6 +231,39 @@ class Measured(Mapping[str, FloatArray]):
         cell = rows.plan[row].astype(np.int64) * count + resource
         load = totals(cell, self.serialise[row], (self.plans, count))
         return load / routes.resource_channels
+
+
+class Measured(Metrics):
+    """The metrics of rows: pieces of tasks, transfers and copies of B plans."""
+
+    def __init__(
+        self, tables: Tables, parts: Parts, transfers: Transfers, copies: Copies, plans: int
+    ) -> None:
+        super().__init__(tables, plans)
+        self._parts, self._transfers, self._copies = parts, transfers, copies
+
+    @property
+    def parts(self) -> Parts:
+        return self._parts
+
+    @property
+    def transfers(self) -> Transfers:
+        return self._transfers
+
+    @property
+    def copies(self) -> Copies:
+        return self._copies
+
+    def _latency(self) -> FloatArray:
+        last = np.zeros(self.plans)
+        np.maximum.at(last, self.parts.plan, self.parts.finish)
+        return last
+
+    @cached_property
+    def _task_finish(self) -> FloatArray:
+        finish = np.zeros((self.plans, self.tables.tasks))
+        np.maximum.at(finish, (self.parts.plan, self.parts.task), self.parts.finish)
+        return finish
 
 
 def _product(time: FloatArray, rate: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from offload.tables import TOLERANCE, Tables
 __all__ = ["copies_excess", "group_edges", "groups_broken", "resident_excess", "storage_excess"]
 
 
-def resident_load(tables: Tables, nodes: IntArray) -> FloatArray:
+def resident_load(tables: Tables, nodes: NDArray[np.integer]) -> FloatArray:
     """Bytes that the tasks placed on each node hold for the whole plan; float64[B, K]."""
     plans, tasks = nodes.shape
     held = tables.resident_of(np.arange(tasks)[None, :], nodes)

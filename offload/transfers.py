@@ -15,7 +15,8 @@ from offload.tables import Lists, Tables, TransferParts
 
 __all__ = [
     "EDGE", "KINDS", "MOVE", "READ", "Copies", "Parts", "Required", "Transfers", "durations",
-    "required_transfers", "timed_without_contention", "transfer_rules", "transfer_sizes",
+    "required_fetches", "required_transfers", "timed_without_contention", "transfer_rules",
+    "transfer_sizes",
 ]  # fmt: skip
 
 
@@ -82,8 +83,8 @@ class Required(NamedTuple):
 
 def required_transfers(
     tables: Tables,
-    nodes: IntArray,
-    codecs: IntArray | None = None,
+    nodes: NDArray[np.integer],
+    codecs: NDArray[np.integer] | None = None,
     holders: BoolArray | None = None,
     order: IntArray | None = None,
 ) -> Required:
@@ -106,12 +107,25 @@ def required_transfers(
     Required
         Rows sorted by plan, then edges (by item), reads (by data) and moves.
     """
-    batch = len(nodes)
-    parts = [
-        _edge_rows(tables, nodes, codecs, order),
-        _read_rows(tables, nodes, holders),
-        _move_rows(tables, nodes),
-    ]
+    parts = [_edge_rows(tables, nodes, codecs, order)]
+    if len(tables.reads.values):
+        parts.append(_read_rows(tables, nodes, holders))
+    if (tables.at >= 0).any():
+        parts.append(_move_rows(tables, nodes))
+    return _by_plan(parts, len(nodes))
+
+
+def required_fetches(
+    tables: Tables, nodes: NDArray[np.integer], holders: BoolArray | None = None
+) -> Required:
+    """Of :func:`required_transfers` the reads and moves alone."""
+    return _by_plan([_read_rows(tables, nodes, holders), _move_rows(tables, nodes)], len(nodes))
+
+
+def _by_plan(parts: list[Required], batch: int) -> Required:
+    """The rows of all parts, sorted by plan; within a plan the parts follow one another."""
+    if len(parts) == 1:
+        return parts[0]
     owners = np.concatenate([part.members.lengths for part in parts])
     rows = Transfers(
         *(np.concatenate(columns) for columns in zip(*(p.rows for p in parts), strict=True))
@@ -152,7 +166,10 @@ def _untimed(
 
 
 def _edge_rows(
-    tables: Tables, nodes: IntArray, codecs: IntArray | None, order: IntArray | None
+    tables: Tables,
+    nodes: NDArray[np.integer],
+    codecs: NDArray[np.integer] | None,
+    order: IntArray | None,
 ) -> Required:
     src, dst = nodes[:, tables.edge_src], nodes[:, tables.edge_dst]
     plan, edge = np.nonzero(src != dst)
@@ -179,7 +196,7 @@ def _edge_rows(
     return Required(rows, Lists(_starts(group, len(first)), edge[inside].astype(np.int32)))
 
 
-def _read_rows(tables: Tables, nodes: IntArray, holders: BoolArray | None) -> Required:
+def _read_rows(tables: Tables, nodes: NDArray[np.integer], holders: BoolArray | None) -> Required:
     reader = np.repeat(np.arange(tables.tasks), tables.reads.lengths)
     data = tables.reads.values
     held = np.broadcast_to(tables.home, (len(nodes), *tables.home.shape))
@@ -205,7 +222,7 @@ def _read_rows(tables: Tables, nodes: IntArray, holders: BoolArray | None) -> Re
     return Required(rows, members)
 
 
-def _move_rows(tables: Tables, nodes: IntArray) -> Required:
+def _move_rows(tables: Tables, nodes: NDArray[np.integer]) -> Required:
     movers = np.flatnonzero(tables.at >= 0)
     plan, which = np.nonzero(nodes[:, movers] != tables.at[movers])
     task = movers[which]
