@@ -128,7 +128,10 @@ class Decoding:
                 room, batch.nodes, axis=1
             )
             length = np.where(short & (length > 0), np.inf, length)
-        return Floors(_fetched(tables, batch), length, overfull(tables, batch.nodes))
+        ready = _fetched(tables, batch)
+        if length is not None:  # what never ends never starts
+            ready = np.where(np.isinf(length), np.inf, 0.0 if ready is None else ready)
+        return Floors(ready, length, overfull(tables, batch.nodes))
 
     def _timed(self, required: Required, finish: FloatArray) -> Required:
         total = durations(self.tables, required.rows).total

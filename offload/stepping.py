@@ -104,20 +104,22 @@ class Stepper:
         if self.instant:
             waits = self.lasting.reshape(tasks, nodes) == 0
             sources[:, :, -1] += np.where(waits, nodes, 0)
+        # Delays of 0 come first: of no edge. Where a task may not run, even its node never comes.
         delay_at = np.zeros((tasks, nodes, self.width), np.intp)
-        begins = nodes + (edge[:, None] * nodes + np.arange(nodes)) * nodes
+        begins = 2 * nodes + (edge[:, None] * nodes + np.arange(nodes)) * nodes
         delay_at[owner, :, depth] = begins
+        delay_at[:, :, -1] = np.where(np.isinf(self.lasting.reshape(tasks, nodes)), nodes, 0)
         self.sources = sources.reshape(tasks * nodes, self.width)
         self.delay_at = delay_at.reshape(tasks * nodes, self.width)
 
     def _load_delays(self, tables: Tables) -> None:
-        """Delays by edge, node of its reader and node of its source, after zeros for no edge."""
+        """Delays by edge, node of its reader and node of its source; before them 0 and for ever."""
         nodes, item = np.arange(self.nodes), tables.edge_item[:, None, None]
         delay = tables.transfer(
             tables.item_bytes[item], nodes[None, None, :], nodes[None, :, None],
             rule=tables.item_rule[item],
         ).total  # fmt: skip
-        self.delays = np.concatenate([np.zeros(self.nodes), delay.ravel()])
+        self.delays = np.concatenate([np.repeat([0.0, np.inf], self.nodes), delay.ravel()])
 
     def decode(
         self, nodes: Positions, order: Positions, floors: Floors, times: bool

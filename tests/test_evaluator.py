@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 from decisions import BATCH, Decisions, draw_decisions, draw_instance
@@ -13,7 +14,9 @@ from oracle import Decoded, Oracle, Transfer
 
 import offload
 from offload import Data, Graph, Link, Network, Node, Task
+from offload.evaluator import evaluate_unchecked
 from offload.problem import METRICS, Problem
+from offload.stepping import stepper
 
 INSTANCES = 160
 ROUNDING = 1e-9
@@ -222,6 +225,7 @@ def test_plans_may_be_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None
         for cells in (1, 2 * most):  # chunks of one plan, and of a few
             with monkeypatch.context() as patch:
                 patch.setattr("offload.decoding._CELLS", cells)
+                patch.setattr("offload.stepping._CELLS", cells)
                 chunked = evaluated(problem, decisions)
             np.testing.assert_array_equal(chunked.start, whole.start)
             np.testing.assert_array_equal(chunked.finish, whole.finish)
@@ -282,6 +286,115 @@ def test_limits_have_the_tolerance_of_the_checker(metric: str, share: float, hol
     found = offload.evaluate(limited, [[0]], [[0]])
     assert bool(found.feasible[0]) == holds
     assert (offload.check(limited, found.plan()) == []) == holds
+
+
+# -- one slot and no contention: by steps, or as all the rest -------------------------------------
+
+PLAIN = ("memory", "resident", "allow", "require", "release", "items", "routes", "reads", "moves",
+         "modes", "copies")  # fmt: skip
+
+
+def plain(seed: int) -> tuple[Problem, Decisions]:
+    """An instance that the stepper decodes, and a batch without codecs; some tasks take no time."""
+    problem = draw_problem(seed, PLAIN, tasks=(1, 12), nodes=(1, 4))
+    if seed % 2:
+        tasks = [
+            msgspec.structs.replace(task, work=0, time={}) if i % 3 == 0 else task
+            for i, task in enumerate(problem.graph.tasks)
+        ]
+        problem = problem.replace(graph=msgspec.structs.replace(problem.graph, tasks=tuple(tasks)))
+    assert stepper(problem.tables) is not None
+    return problem, draw_decisions(problem, seed)
+
+
+def without_codecs(problem: Problem, decisions: Decisions) -> offload.Evaluation:
+    """What the library makes of decisions that leave codecs out."""
+    nodes, order, modes, _, copies = decisions
+    return offload.evaluate(problem, nodes, order, modes, copies=copies)
+
+
+def same(one: offload.Evaluation, other: offload.Evaluation) -> None:
+    """Times, metrics and transfers are equal but for rounding."""
+    for metric in METRICS:
+        np.testing.assert_allclose(one.metrics[metric], other.metrics[metric], 1e-12)
+    np.testing.assert_allclose(one.start, other.start, 1e-12)
+    np.testing.assert_allclose(one.finish, other.finish, 1e-12)
+    for b in range(len(one)):
+        rows, others = one.plan(b).transfers, other.plan(b).transfers
+        for column, same_column in zip(rows, others, strict=True):
+            np.testing.assert_allclose(column, same_column, 1e-12)
+
+
+def test_steps_give_what_the_decoding_of_every_rule_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    instant = finite = 0
+    for seed in range(80):
+        problem, decisions = plain(seed)
+        stepped = without_codecs(problem, decisions)
+        found = stepper(problem.tables)
+        instant += found is not None and found.instant
+        finite += int(np.isfinite(stepped.metrics["latency"]).sum())
+        with monkeypatch.context() as patch:
+            patch.setattr("offload.decoding.stepper", lambda tables: None)
+            same(stepped, without_codecs(problem, decisions))
+            patch.setattr("offload.decoding._CELLS", 1)
+            same(stepped, without_codecs(problem, decisions))
+    assert instant >= 30
+    assert 40 < finite < 70 * BATCH
+
+
+def test_steps_give_what_the_contract_says() -> None:
+    for seed in range(60):
+        problem, decisions = plain(seed)
+        decisions = decisions._replace(codecs=np.full_like(decisions.codecs, -1))
+        found, oracle = without_codecs(problem, decisions), Oracle(problem)
+        for b in range(BATCH):
+            made = decode_slowly(oracle, decisions, b)
+            where = f"instance {seed}, plan {b}"
+            np.testing.assert_allclose(found.start[b], made.start, ROUNDING, err_msg=where)
+            np.testing.assert_allclose(found.finish[b], made.finish, ROUNDING, err_msg=where)
+            latest = max(made.finish, default=0.0)
+            np.testing.assert_allclose(found.metrics["latency"][b], latest, ROUNDING, err_msg=where)
+
+
+@pytest.mark.parametrize("feature", ["plain", "all"])
+def test_the_size_of_a_batch_changes_nothing(feature: str) -> None:
+    problem, decisions = plain(6) if feature == "plain" else (case(8).problem, case(8).decisions)
+    codecs = None if feature == "plain" else decisions.codecs
+
+    def decoded(rows: np.ndarray) -> offload.Evaluation:
+        nodes, order, modes, _, copies = (array[rows] for array in decisions)
+        own = None if codecs is None else codecs[rows]
+        return offload.evaluate(problem, nodes, order, modes, own, copies)
+
+    few, many = decoded(np.arange(BATCH)), decoded(np.arange(400) % BATCH)
+    np.testing.assert_array_equal(many.finish, few.finish[np.arange(400) % BATCH])
+    np.testing.assert_array_equal(
+        many.metrics["latency"], few.metrics["latency"][np.arange(400) % BATCH]
+    )
+    assert decoded(np.arange(0)).metrics["latency"].shape == (0,)
+
+
+def test_unchecked_arrays_are_taken_as_they_are() -> None:
+    for seed in range(12):
+        problem, decisions, checked = case(seed)
+        same(evaluate_unchecked(problem, *decisions), checked)
+
+
+def test_later_changes_of_the_arguments_do_not_show() -> None:
+    problem, decisions = plain(6)
+    nodes, order = decisions.nodes.copy(), decisions.order.copy()
+    found, kept = (offload.evaluate(problem, *arrays) for arrays in ((nodes, order), decisions[:2]))
+    nodes[:], order[:] = nodes[::-1].copy(), order[::-1].copy()
+    np.testing.assert_array_equal(found.finish, kept.finish)
+    np.testing.assert_array_equal(found.nodes, kept.nodes)
+
+
+def test_tasks_without_inputs_that_take_no_time_do_not_wait_for_the_node() -> None:
+    tasks = tuple(Task(name, work=work) for name, work in zip("abc", (2, 0, 1), strict=True))
+    problem = Problem(network=Network((Node("n"),)), graph=Graph(tasks))
+    found = offload.evaluate(problem, [[0, 0, 0]], [[0, 1, 2]])
+    assert found.start.tolist() == [[0.0, 0.0, 2.0]]
+    assert found.metrics["latency"].tolist() == [3.0]
 
 
 # -- what it refuses -----------------------------------------------------------------------------
