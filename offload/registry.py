@@ -261,6 +261,11 @@ _TABLE = (
     Entry("cloud", f"{_POLICIES}:cloud", "policy", _WHOLE, _NO_PROOF, "all to the cloud tier"),
     Entry("random", f"{_POLICIES}:randomly", "policy", _WHOLE, _NO_PROOF, "uniform choice"),
     Entry(
+        "anneal", "offload.heuristics.anneal:anneal", "search", _WHOLE, _NO_PROOF,
+        "tabu search over sequences, Mastrolilli, Gambardella 2000; annealing, Kirkpatrick et al. 1983",
+        {"search": "auto (default), sequences (latency alone, on single slots) or decoding"},
+    ),
+    Entry(
         "cpsat", "formulations.cpsat:solve", "exact", _honours(*_ADVANCED), _PROOF,
         "constraint programming, OR-Tools CP-SAT; see formulations/cpsat.py",
         {"horizon": "ticks of the time grid at most; the default is what the gap needs"},

@@ -164,7 +164,7 @@ def solve(
         answer = portfolio.auto(request)
     else:
         run = entry.load()
-        if entry.kind == "exact" and request.start is None:
+        if entry.kind in ("exact", "search") and request.start is None:
             request.start = portfolio.quick(request)  # what is known prunes the search
         answer = run(request)
     judge.report(answer.plan, answer.bound)

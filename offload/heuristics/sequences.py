@@ -1,37 +1,47 @@
-"""A schedule as a sequence of tasks for each node: exact times, and what a move would change.
+"""A schedule as a sequence of tasks for each node: exact times, kept up to date move by move.
 
 The disjunctive graph of job-shop scheduling: the task graph, and an arc from each task to the next
-one on its node. Heads and tails are longest paths in it, so that a task moved elsewhere can be
-judged without timing the whole schedule again.
+one on its node. Heads and tails are longest paths in it. A move of one task changes few of them:
+only what the change reaches is worked out again, along a topological order that is mended, not made
+anew (Pearce, Kelly 2007).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offload.arrays import BoolArray, FloatArray, IntArray
-from offload.bounds import fastest
+from offload.arrays import FloatArray, IntArray
 from offload.compression import fastest_codecs
-from offload.heuristics.decisions import Decisions, topological_order
+from offload.features import Goal
+from offload.heuristics.decisions import Decisions, codecs_of
 from offload.tables import TOLERANCE, Tables
 
-__all__ = ["Move", "Sequences"]
+__all__ = ["Sequences", "applies"]
 
-_CELLS = 6_000_000  # edge and pair-of-nodes cells up to which all delays are kept
+_CELLS = 6_000_000  # cells (edges and pairs of nodes, tasks and nodes) up to which all are kept
 
 
-class Move(NamedTuple):
-    """A task, the node and the place in its sequence to which it goes, and what to expect."""
+def applies(tables: Tables, goal: Goal) -> bool:
+    """Whether an instance is one of sequences: latency alone counts, and nodes run one task.
 
-    value: float  # longest path through the task after the move, as far as known; seconds
-    task: int
-    node: int
-    place: int  # position in the node's sequence once the task is taken out
+    Contended links, groups, deadlines, limits, working memory and split tasks are beyond it.
+    """
+    latency_alone = {m for m, weight in goal.minimize.items() if weight > 0} == {"latency"}
+    bounded = bool(np.isfinite(tables.memory_capacity).any())
+    return latency_alone and not (
+        goal.limits
+        or len(tables.routes.resource_channels)
+        or tables.problem.graph.groups
+        or np.isfinite(tables.deadline).any()
+        or (bounded and (tables.memory > 0).any())
+        or (tables.node_slots > 1).any()
+        or (tables.task_slots > 1).any()
+        or tables.divisible.any()
+    )
 
 
 class Sequences:
@@ -40,318 +50,352 @@ class Sequences:
     Parameters
     ----------
     tables
-        The cost model.
+        The cost model; :func:`applies` must say yes.
     decisions
-        Where tasks run and in which order; copies of data are kept as they are.
+        Where tasks run and in which order. Copies of data are kept as they are; each node runs in
+        its fastest mode, and items take the codec that arrives first.
 
     Attributes
     ----------
+    node : list of int, [T]
+    lines : list of list of int, [K]
+        The tasks of each node in sequence.
     start, finish : list of float, [T]
         Earliest times under the sequences, in seconds.
     path : list of float, [T]
-        Execution plus tail: from the start of a task to the end of the schedule.
+        Execution plus tail: from the start of a task to the end of the schedule, in seconds.
+    order, position : list of int, [T]
+        A topological order of tasks and sequences together, and each task's place in it.
     length : float
         Latency, in seconds.
+    held : float64[K]
+        Resident bytes on each node.
+    nodes : int32[T]
+        ``node`` as an array.
     """
 
     def __init__(self, tables: Tables, decisions: Decisions) -> None:
-        self.tables = tables
-        self.copies = decisions.copies
-        self.count = tables.tasks
-        self.rng_nodes = np.arange(tables.nodes)
-        self.execution = fastest(tables)
-        self.ready = self._ready_table()
+        self.tables, self.copies = tables, decisions.copies
+        self.count, self.every = tables.tasks, np.arange(tables.nodes)
         src, dst = tables.edge_src.tolist(), tables.edge_dst.tolist()
-        self.src, self.dst = src, dst
-        self.after: list[list[tuple[int, int]]] = [[] for _ in range(self.count)]
-        for e in range(tables.edges):
-            self.after[src[e]].append((dst[e], e))
-        self.indegree = tables.incoming.lengths.tolist()
+        self.inputs: list[list[tuple[int, int]]] = [[] for _ in range(self.count)]
+        self.outputs: list[list[tuple[int, int]]] = [[] for _ in range(self.count)]
+        for e, (i, j) in enumerate(zip(src, dst, strict=True)):
+            self.inputs[j].append((i, e))
+            self.outputs[i].append((j, e))
+        self.ready_row = self._ready_rows()
+        self.never = self._never()
+        for row in self.ready_row.values():
+            np.minimum(row, self.never, out=row)
+        self._execution: FloatArray | None = None
+        self._resident: FloatArray | None = None
+        if tables.tasks * tables.nodes <= _CELLS:
+            tasks = np.arange(self.count)[:, None]
+            self._execution = np.array([tables.row(i) for i in range(self.count)])
+            self._resident = tables.resident_of(tasks, self.every) + np.zeros(tables.nodes)
         self.delays: FloatArray | None = None
         if tables.edges * tables.nodes**2 <= _CELLS:
             edge = np.arange(tables.edges)[:, None, None]
-            self.delays = self._delay(edge, self.rng_nodes[:, None], self.rng_nodes)
+            self.delays = self.delay_of(edge, self.every[:, None], self.every)
         self.room = tables.memory_capacity * (1 + TOLERANCE)
         self.bounded = bool(np.isfinite(self.room).any()) and bool((tables.resident > 0).any())
-        self._profiles: dict[int, tuple[list[int], list[float], list[float]]] = {}
         self.load(decisions.nodes, decisions.order)
 
-    def _ready_table(self) -> FloatArray:
-        """When each task may start on each node but for the tasks before it; float64[T, K]."""
-        tables, every = self.tables, self.rng_nodes
-        ready = np.repeat(tables.release[:, None], tables.nodes, axis=1)
+    def _ready_rows(self) -> dict[int, FloatArray]:
+        """When each task that reads data or moves may start on each node, its release included."""
+        tables, every = self.tables, self.every
         held = tables.home if self.copies is None else tables.home | self.copies
+        fetched: dict[int, FloatArray] = {}
         for data in np.unique(tables.reads.values).tolist():
             what = np.full(tables.nodes, data)
             source = tables.fetch(what, every, held[what])
-            cost = tables.transfer(
-                tables.data_bytes[data], np.maximum(source, 0), every, -1, tables.data_rule[data]
-            ).total
-            cost = np.where(source >= 0, cost, inf)
-            readers = np.repeat(np.arange(self.count), tables.reads.lengths)
-            readers = readers[tables.reads.values == data]
-            ready[readers] = np.maximum(ready[readers], cost)
-        moved = np.flatnonzero(tables.at >= 0)
-        move = tables.transfer(tables.move_bytes[moved, None], tables.at[moved, None], every).total
-        ready[moved] = np.maximum(ready[moved], move)
-        return ready
+            rule, size = tables.data_rule[data], tables.data_bytes[data]
+            cost = tables.transfer(size, np.maximum(source, 0), every, -1, rule).total
+            fetched[data] = np.where(source >= 0, cost, inf)
+        rows = {}
+        for i in np.flatnonzero((tables.reads.lengths > 0) | (tables.at >= 0)).tolist():
+            row = np.full(tables.nodes, tables.release[i])
+            for data in tables.reads.of(i).tolist():
+                np.maximum(row, fetched[data], out=row)
+            if tables.at[i] >= 0:
+                size, at = tables.move_bytes[i], tables.at[i]
+                np.maximum(row, tables.transfer(size, at, every).total, out=row)
+            rows[i] = row
+        return rows
 
-    def _delay(self, edge: NDArray[np.integer], src: IntArray, dst: IntArray) -> FloatArray:
+    def _never(self) -> float:
+        """Seconds that stand for a transfer without a route: more than any schedule takes."""
+        tables = self.tables
+        longest = np.where(np.isfinite(tables.time), tables.time, 0.0).max(axis=1, initial=0.0)
+        latency, bandwidth = tables.routes.latency, tables.routes.bandwidth
+        fixed = latency[np.isfinite(latency)].max(initial=0.0)
+        pace = (1 / bandwidth).max(initial=0.0)
+        moved = tables.item_bytes[tables.edge_item].sum() * pace + tables.edges * fixed
+        begun = tables.release.max(initial=0.0)
+        for row in self.ready_row.values():
+            begun = max(begun, row[np.isfinite(row)].max(initial=0.0))
+        return float(10 * (begun + longest.sum() + moved)) + 1.0
+
+    def delay_of(
+        self, edge: NDArray[np.integer], src: NDArray[np.integer], dst: NDArray[np.integer]
+    ) -> FloatArray:
+        """Delays of edges between nodes in seconds, with the codec that arrives first."""
         tables = self.tables
         item = tables.edge_item[edge]
         codec = fastest_codecs(tables, item, src, dst)
         size, rule = tables.item_bytes[item], tables.item_rule[item]
-        return tables.transfer(size, src, dst, codec, rule).total
+        return np.minimum(tables.transfer(size, src, dst, codec, rule).total, self.never)
+
+    def ready(self, tasks: Sequence[int]) -> FloatArray:
+        """Release and arrivals of what tasks read or are, on each node; float64[M, K]."""
+        table = np.repeat(self.tables.release[tasks, None], len(self.every), axis=1)
+        if self.ready_row:
+            for m, i in enumerate(tasks):
+                if i in self.ready_row:
+                    table[m] = self.ready_row[i]
+        return table
+
+    def execution(self, tasks: Sequence[int]) -> FloatArray:
+        """Execution times of tasks on each node, infinite where barred; float64[M, K]."""
+        if self._execution is None:
+            return np.array([self.tables.row(i) for i in tasks])
+        return self._execution[tasks]
+
+    def resident(self, tasks: Sequence[int]) -> FloatArray:
+        """Resident bytes of tasks on each node; float64[M, K]."""
+        if self._resident is None:
+            size = self.tables.resident_of(np.array(tasks)[:, None], self.every)
+            return size + np.zeros(len(self.every))
+        return self._resident[tasks]
 
     # -- state -----------------------------------------------------------------------------------
 
     def load(self, nodes: IntArray, order: IntArray) -> None:
-        """Take over a placement and an order, and time them."""
+        """Take over a placement and a topological order, and time them."""
+        tables, tasks = self.tables, np.arange(self.count)
         self.node: list[int] = nodes.tolist()
-        self.lines: list[list[int]] = [[] for _ in range(self.tables.nodes)]
-        for i in order.tolist():
+        self.order: list[int] = order.tolist()
+        self.lines: list[list[int]] = [[] for _ in range(tables.nodes)]
+        self.position = [0] * self.count
+        for q, i in enumerate(self.order):
             self.lines[self.node[i]].append(i)
+            self.position[i] = q
         self.before, self.next = [-1] * self.count, [-1] * self.count
         for line in self.lines:
             for i, j in zip(line, line[1:], strict=False):
                 self.next[i], self.before[j] = j, i
-        tasks = np.arange(self.count)
-        self.length_of: list[float] = self.execution[tasks, nodes].tolist()
-        self.arrive: list[float] = self.ready[tasks, nodes].tolist()
-        src, dst = nodes[self.tables.edge_src], nodes[self.tables.edge_dst]
-        self.delay: list[float] = self._delay(np.arange(self.tables.edges), src, dst).tolist()
-        if self.bounded:
-            held = self.tables.resident_of(tasks, nodes)
-            self.held = np.bincount(nodes, held, minlength=self.tables.nodes)
-        self.time()
+        self.nodes = nodes.astype(np.int32)
+        span = tables.execution(tasks, nodes, tables.fastest_mode[nodes])
+        self.span: list[float] = span.tolist()
+        self.arrive: list[float] = tables.release.tolist()
+        for i, row in self.ready_row.items():
+            self.arrive[i] = float(row[self.node[i]])
+        src, dst = nodes[tables.edge_src], nodes[tables.edge_dst]
+        self.delay: list[float] = self.delay_of(np.arange(tables.edges), src, dst).tolist()
+        self.held = np.bincount(
+            nodes, tables.resident_of(tasks, nodes), minlength=tables.nodes
+        ).astype(float)
+        self.start, self.finish, self.path = ([0.0] * self.count for _ in range(3))
+        self._stale = bytearray(self.count)
+        self._times: tuple[FloatArray, FloatArray, FloatArray] | None = None
+        self._heads(0, range(self.count))
+        self._tails(self.count - 1, range(self.count))
 
-    def time(self) -> bool:
-        """Heads and tails of all tasks; false if the sequences contradict the task graph."""
-        before, following, after, delay = self.before, self.next, self.after, self.delay
-        span = self.length_of
-        arrive = self.arrive[:]
-        waits = [n + (m >= 0) for n, m in zip(self.indegree, before, strict=True)]
-        order = [i for i, n in enumerate(waits) if not n]
-        start, finish = [0.0] * self.count, [0.0] * self.count
-        for i in order:
-            begin, m = arrive[i], before[i]
-            if m >= 0 and finish[m] > begin:
-                begin = finish[m]
-            start[i] = begin
-            finish[i] = end = begin + span[i]
-            for j, e in after[i]:
-                t = end + delay[e]
-                if t > arrive[j]:
-                    arrive[j] = t
-                waits[j] -= 1
-                if not waits[j]:
-                    order.append(j)
-            j = following[i]
-            if j >= 0:
-                waits[j] -= 1
-                if not waits[j]:
-                    order.append(j)
-        if len(order) < self.count:
-            return False
-        path = [0.0] * self.count
-        for i in reversed(order):
+    def over(self, held: FloatArray) -> FloatArray:
+        """Bytes above the memory of each node, 0 within the tolerance; as ``held``, [..., K]."""
+        over: FloatArray = np.where(held > self.room, held - self.tables.memory_capacity, 0.0)
+        return over
+
+    @property
+    def excess(self) -> float:
+        """Resident bytes above the memory of their nodes, summed."""
+        return float(self.over(self.held).sum()) if self.bounded else 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether every transfer has a route and all residents fit."""
+        return self.length < self.never and self.excess == 0
+
+    def decisions(self) -> Decisions:
+        """Node of each task and a topological order by start, with modes and codecs."""
+        nodes = self.nodes.copy()
+        modes, codecs = self.tables.fastest_mode[nodes], codecs_of(self.tables, nodes[None, :])
+        packed = None if codecs is None else codecs[0]
+        return Decisions(nodes, self.by_start(), modes, packed, self.copies)
+
+    def by_start(self) -> IntArray:
+        """The tasks by start, ties in the order kept: topological."""
+        return np.lexsort((np.array(self.position), self.times[0])).astype(np.int32)
+
+    @property
+    def times(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """``start``, ``finish`` and ``path`` as arrays; float64[T] each."""
+        if self._times is None:
+            self._times = np.array(self.start), np.array(self.finish), np.array(self.path)
+        return self._times
+
+    def critical(self) -> list[int]:
+        """All tasks on some longest path, by position in the instance."""
+        start, _, path = self.times
+        whole = start + path
+        found: list[int] = np.flatnonzero(whole >= self.length * (1 - 1e-12)).tolist()
+        return found
+
+    # -- times -----------------------------------------------------------------------------------
+
+    def _heads(self, first: int, tasks: list[int] | range) -> None:
+        """Finishes of some tasks anew, and of all that follows from them; none before ``first``."""
+        finish, arrive, before, following = self.finish, self.arrive, self.before, self.next
+        start = self.start
+        delay, inputs, outputs, span = self.delay, self.inputs, self.outputs, self.span
+        stale, self._times = self._stale, None
+        for i in tasks:
+            stale[i] = 1
+        for i in self.order[first:]:
+            if not stale[i]:
+                continue
+            stale[i] = 0
+            end, j = arrive[i], before[i]
+            if j >= 0 and finish[j] > end:
+                end = finish[j]
+            for j, e in inputs[i]:
+                t = finish[j] + delay[e]
+                if t > end:
+                    end = t
+            start[i] = end
+            end += span[i]
+            if end != finish[i]:
+                finish[i] = end
+                for j, _ in outputs[i]:
+                    stale[j] = 1
+                j = following[i]
+                if j >= 0:
+                    stale[j] = 1
+        self.length = max(finish, default=0.0)
+
+    def _tails(self, last: int, tasks: list[int] | range) -> None:
+        """Paths of some tasks anew, and of all that lead to them; none after ``last``."""
+        path, before, following = self.path, self.before, self.next
+        delay, inputs, outputs, span = self.delay, self.inputs, self.outputs, self.span
+        stale = self._stale
+        for i in tasks:
+            stale[i] = 1
+        for i in self.order[last::-1]:
+            if not stale[i]:
+                continue
+            stale[i] = 0
             j = following[i]
             tail = path[j] if j >= 0 else 0.0
-            for j, e in after[i]:
-                t = delay[e] + path[j]
+            for j, e in outputs[i]:
+                t = path[j] + delay[e]
                 if t > tail:
                     tail = t
-            path[i] = span[i] + tail
-        self.order, self.start, self.finish = order, start, finish
-        self.path, self.arrived = path, arrive
-        self.length = max(finish, default=0.0)
-        return True
-
-    def decisions(self) -> tuple[IntArray, IntArray]:
-        """Node of each task and a topological order by start, both int32[T]."""
-        order = topological_order(self.tables.problem, np.array(self.start))
-        return np.array(self.node, np.int32), order
-
-    def critical_path(self) -> list[int]:
-        """Tasks on one longest path, first to last."""
-        slack = 1e-12 * self.length
-        at = next(
-            i
-            for i in self.order
-            if self.start[i] + self.path[i] >= self.length - slack
-            and self.start[i] <= self.arrive[i] + slack
-        )
-        found = [at]
-        while True:
-            end = self.finish[at]
-            rest = self.length - slack - end
-            step = -1
-            j = self.next[at]
-            if j >= 0 and self.path[j] >= rest:
-                step = j
-            else:
-                for j, e in self.after[at]:
-                    if self.delay[e] + self.path[j] >= rest:
-                        step = j
-                        break
-            if step < 0:
-                return found
-            found.append(step)
-            at = step
+            tail += span[i]
+            if tail != path[i]:
+                path[i] = tail
+                for j, _ in inputs[i]:
+                    stale[j] = 1
+                j = before[i]
+                if j >= 0:
+                    stale[j] = 1
 
     # -- moves -----------------------------------------------------------------------------------
 
-    def estimates(self, tasks: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-        """Head and tail of tasks on each node if nothing else ran there; float64[N, K] each.
+    def move(self, task: int, node: int, place: int) -> bool:
+        """Move a task to a place in a node's sequence (counted once it is taken out).
 
-        Mastrolilli, Gambardella 2000, section 4, with delays that depend on the nodes.
+        False, and nothing changed, if that would close a cycle.
         """
-        tables, every = self.tables, self.rng_nodes
-        head = self.ready[tasks]
-        node = np.array(self.node)
-        owner, edge = tables.incoming.gather(tasks)
-        if len(edge):
-            sender = tables.edge_src[edge]
-            if self.delays is None:
-                moved = self._delay(edge[:, None], node[sender][:, None], every)
-            else:
-                moved = self.delays[edge, node[sender]]
-            finish = np.array(self.finish)
-            _at_most(head, owner, finish[sender][:, None] + moved)
-        tail = np.zeros(head.shape)
-        owner, edge = tables.outgoing.gather(tasks)
-        if len(edge):
-            reader = tables.edge_dst[edge]
-            if self.delays is None:
-                moved = self._delay(edge[:, None], every, node[reader][:, None])
-            else:
-                moved = self.delays[edge, :, node[reader]]
-            path = np.array(self.path)
-            _at_most(tail, owner, path[reader][:, None] + moved)
-        return head, tail
-
-    def places(self, task: int, node: int, head: float, tail: float) -> list[tuple[float, int]]:
-        """Where a task may go in a node's sequence, with the longest path through it there.
-
-        Before all that finish late and have short tails, after all that have long tails and
-        finish early; between them every place keeps the graph free of cycles (Mastrolilli,
-        Gambardella 2000, theorem 1). Without any conflict there is one place.
-        """
-        span = float(self.execution[task, node])
-        if self.node[task] == node:
-            line, done, path, home = self._without(task)
-        else:
-            line, done, path, home = *self._profile(node), -1
-        first = bisect_right(done, head)
-        last = bisect_left(path, -tail)
-        if first >= last:
-            return [(head + span + tail, first)] if first != home else []
-        found = []
-        for place in range(first, last + 1):
-            if place == home:
-                continue
-            begin = head if place == first else max(head, done[place - 1])
-            rest = tail if place == last else max(tail, -path[place])
-            found.append((begin + span + rest, place))
-        return found
-
-    def _profile(self, node: int) -> tuple[list[int], list[float], list[float]]:
-        """A node's sequence, its finishes and its negated paths; both rise."""
-        known = self._profiles.get(node)
-        if known is None:
-            line, finish, path = self.lines[node], self.finish, self.path
-            known = line, [finish[i] for i in line], [-path[i] for i in line]
-            self._profiles[node] = known
-        return known
-
-    def _without(self, task: int) -> tuple[list[int], list[float], list[float], int]:
-        """The profile of a task's own node once it is taken out, and where it was."""
-        line = self.lines[self.node[task]]
-        home = line.index(task)
-        rest = line[:home] + line[home + 1 :]
-        done = [self.finish[i] for i in rest]
-        path = [-self.path[i] for i in rest]
-        end = done[home - 1] if home else 0.0
-        for x in range(home, len(rest)):
-            i = rest[x]
-            end = max(self.arrived[i], end) + self.length_of[i]
-            if end >= done[x]:
-                break
-            done[x] = end
-        tail = -path[home] if home < len(rest) else 0.0
-        for x in range(home - 1, -1, -1):
-            i = rest[x]
-            for j, e in self.after[i]:
-                tail = max(tail, self.delay[e] + self.path[j])
-            tail += self.length_of[i]
-            if tail >= -path[x]:
-                break
-            path[x] = -tail
-        return rest, done, path, home
-
-    def apply(self, move: Move) -> bool:
-        """Make a move and time the schedule; undone, and false, if it closes a cycle."""
-        task, origin = move.task, self.node[move.task]
-        place = self.lines[origin].index(task)
-        self._relocate(task, move.node, move.place)
-        if self.time():
-            return True
-        self._relocate(task, origin, place)
-        self.time()
-        return False
-
-    def _relocate(self, task: int, node: int, place: int) -> None:
         origin = self.node[task]
+        line = self.lines[origin]
+        home = line.index(task)
         u, w = self.before[task], self.next[task]
-        if u >= 0:
-            self.next[u] = w
-        if w >= 0:
-            self.before[w] = u
-        self.lines[origin].remove(task)
-        line = self.lines[node]
-        line.insert(place, task)
-        u = line[place - 1] if place else -1
-        w = line[place + 1] if place + 1 < len(line) else -1
-        self.before[task], self.next[task] = u, w
-        if u >= 0:
-            self.next[u] = task
-        if w >= 0:
-            self.before[w] = task
-        self._profiles = {}
+        self._unlink(task, u, w)
+        line.pop(home)
+        target = self.lines[node]
+        a = target[place - 1] if place else -1
+        b = target[place] if place < len(target) else -1
+        if not self._mend_order(task, a, b):
+            line.insert(home, task)
+            self._link(task, u, w)
+            return False
+        target.insert(place, task)
+        self._link(task, a, b)
+        heads = [i for i in (task, w, b) if i >= 0]
+        tails = [i for i in (task, u, a) if i >= 0]
         if node != origin:
             self._rehome(task, node)
+            heads += [j for j, _ in self.outputs[task]]
+            tails += [i for i, _ in self.inputs[task]]
+        self._heads(min(self.position[i] for i in heads), heads)
+        self._tails(max(self.position[i] for i in tails), tails)
+        return True
+
+    def _unlink(self, task: int, before: int, after: int) -> None:
+        if before >= 0:
+            self.next[before] = after
+        if after >= 0:
+            self.before[after] = before
+        self.before[task] = self.next[task] = -1
+
+    def _link(self, task: int, before: int, after: int) -> None:
+        self.before[task], self.next[task] = before, after
+        if before >= 0:
+            self.next[before] = task
+        if after >= 0:
+            self.before[after] = task
+
+    def _mend_order(self, task: int, before: int, after: int) -> bool:
+        """Make the order topological for a task between two others; false if that cannot be.
+
+        Only the stretch between the ends that stand the wrong way round changes: what follows from
+        the earlier one goes behind the rest.
+        """
+        position, order = self.position, self.order
+        first = last = position[task]
+        root, end = task, before
+        if after >= 0 and position[after] < first:
+            first, root, end = position[after], after, task
+        elif before >= 0 and position[before] > last:
+            last = position[before]
+        else:
+            return True
+        moved, kept, reached = [], [], {root}
+        outputs, following = self.outputs, self.next
+        for i in order[first : last + 1]:
+            if i not in reached:
+                kept.append(i)
+                continue
+            moved.append(i)
+            for j, _ in outputs[i]:
+                reached.add(j)
+            reached.add(following[i])
+        if end in reached:
+            return False
+        order[first : last + 1] = kept + moved
+        for q in range(first, last + 1):
+            position[order[q]] = q
+        return True
 
     def _rehome(self, task: int, node: int) -> None:
         """Execution, arrivals and delays of a task on another node."""
-        tables = self.tables
+        tables, nodes = self.tables, self.node
         if self.bounded:
-            self.held[self.node[task]] -= tables.resident_of(task, self.node[task])
+            self.held[nodes[task]] -= tables.resident_of(task, nodes[task])
             self.held[node] += tables.resident_of(task, node)
-        self.node[task] = node
-        self.length_of[task] = float(self.execution[task, node])
-        self.arrive[task] = float(self.ready[task, node])
-        for e in (*tables.incoming.of(task).tolist(), *tables.outgoing.of(task).tolist()):
-            k, l = self.node[self.src[e]], self.node[self.dst[e]]
-            if k == l:
-                self.delay[e] = 0.0
-            elif self.delays is not None:
-                self.delay[e] = float(self.delays[e, k, l])
-            else:
-                self.delay[e] = float(self._delay(np.array([e]), np.array([k]), np.array([l]))[0])
+        nodes[task] = self.nodes[task] = node
+        span = self.tables.row(task) if self._execution is None else self._execution[task]
+        self.span[task] = float(span[node])
+        if task in self.ready_row:
+            self.arrive[task] = float(self.ready_row[task][node])
+        for j, e in self.inputs[task]:
+            self.delay[e] = self._one_delay(e, nodes[j], node)
+        for j, e in self.outputs[task]:
+            self.delay[e] = self._one_delay(e, node, nodes[j])
 
-    def open_to(self, tasks: NDArray[np.int64]) -> BoolArray:
-        """Whether the memory of each node has room for tasks besides what it holds; bool[N, K]."""
-        if not self.bounded:
-            return np.ones((len(tasks), self.tables.nodes), bool)
-        need = self.tables.resident_of(tasks[:, None], self.rng_nodes)
-        need = need + self.tables.memory_of(tasks[:, None], self.rng_nodes)
-        fits: BoolArray = self.held + need <= self.room
-        fits[np.arange(len(tasks)), np.array(self.node)[tasks]] = True
-        return fits
-
-
-def _at_most(table: FloatArray, owner: NDArray[np.int64], rows: FloatArray) -> None:
-    """Raise each row of a table to the largest of the rows that it owns; owners are sorted."""
-    first = np.flatnonzero(np.diff(owner, prepend=-1))
-    own = owner[first]
-    table[own] = np.maximum(table[own], np.maximum.reduceat(rows, first, axis=0))
+    def _one_delay(self, edge: int, src: int, dst: int) -> float:
+        if src == dst:
+            return 0.0
+        if self.delays is not None:
+            return float(self.delays[edge, src, dst])
+        return float(self.delay_of(np.array([edge]), np.array([src]), np.array([dst]))[0])

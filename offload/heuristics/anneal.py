@@ -1,0 +1,182 @@
+"""The method `anneal`: local search on whatever an instance uses, for as long as there is time."""
+
+from __future__ import annotations
+
+import time
+from math import inf
+
+import numpy as np
+
+from offload.errors import OffloadError
+from offload.heuristics.annealing import Annealing
+from offload.heuristics.decisions import Decisions, codecs_of, decide, topological_order
+from offload.heuristics.list_scheduling import upward_ranks
+from offload.heuristics.sequence_search import SequenceSearch
+from offload.heuristics.sequences import applies
+from offload.plan import Plan
+from offload.registry import Answer, Request
+from offload.tables import Tables
+
+__all__ = ["anneal"]
+
+_DEFAULT_WORK = 200_000  # plans timed where neither clock nor work is limited
+_ROUNDS = 7  # shares of the first, second and third round: 1, 2 and 4 of these
+_CUTS = 16  # places at which the order of tasks is cut between two nodes
+_EVERY = 1.0  # seconds between reports of better plans, at least
+_SEARCHES = ("auto", "sequences", "decoding")
+
+
+class _Budget:
+    """What may be spent, in work if that is limited, else in seconds; and when to stop."""
+
+    def __init__(self, request: Request) -> None:
+        self.request, self.work = request, 0
+        self.most = request.work_limit
+        self.begun = time.monotonic()
+        if self.most is None and request.deadline == inf:
+            self.most = _DEFAULT_WORK
+        self.best = inf
+
+    def share(self) -> float:
+        """The share that is spent."""
+        if self.most is not None:
+            return self.work / self.most if self.most else 1.0
+        seconds = time.monotonic() - self.begun
+        return seconds / max(self.request.deadline - self.begun, 1e-9)
+
+    def proved(self) -> bool:
+        """Whether the bound that is known beforehand proves the best plan."""
+        bound = self.request.bound
+        return self.best < inf and self.best - bound <= self.request.gap * abs(self.best)
+
+    def stop(self) -> bool:
+        """Whether to stop at once."""
+        spent = self.most is not None and self.work >= self.most
+        return spent or self.request.stopped is not None or self.proved()
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the search stopped, if not for a proof."""
+        if self.proved():
+            return None
+        return self.request.stopped or "work"
+
+
+def anneal(request: Request) -> Answer:
+    """Local search: the best plan that can be found in the time, or with the work, there is.
+
+    Where only latency counts and nodes run one task at a time, a heat-bath tabu search over the
+    sequences of tasks on nodes (Mastrolilli, Gambardella 2000, section 4); else, and for any
+    objective and limits, annealing over the evaluator's decoding (Kirkpatrick, Gelatt, Vecchi
+    1983). ``work_limit`` bounds the number of plans timed; under it the answer depends on the seed
+    alone. Option ``search`` forces one of the two.
+    """
+    kind = request.options.get("search", "auto")
+    if kind not in _SEARCHES:
+        raise OffloadError(f"options.search: must be one of {', '.join(_SEARCHES)}, got {kind!r}")
+    tables, goal = request.problem.tables, request.goal
+    if kind == "sequences" and not applies(tables, goal):
+        raise OffloadError(
+            "options.search: 'sequences' is for latency alone, on nodes of one slot, without "
+            "contended links, groups, deadlines, limits or working memory; use 'decoding'"
+        )
+    budget = _Budget(request)
+    if request.start is not None:
+        budget.best = request.start.objective(goal.minimize)
+    if not tables.tasks or budget.stop():
+        return Answer(request.start, stopped=budget.stopped)
+    if request.start is not None:
+        decisions = decide(request.start)
+    else:
+        decisions = _at_first(tables)
+    if kind == "sequences" or (kind == "auto" and applies(tables, goal)):
+        plan = _by_sequences(request, decisions, budget)
+    else:
+        plan = _by_decoding(request, decisions, budget)
+    if plan is None and request.start is None:
+        return Answer(stopped=budget.stopped, reason="no plan that holds was found in the time")
+    return Answer(plan or request.start, stopped=budget.stopped)
+
+
+def _at_first(tables: Tables) -> Decisions:
+    """Each task where it runs fastest, in the order of the graph: a start where there is none."""
+    rows = (tables.row(i) for i in range(tables.tasks))
+    nodes = np.array([int(row.argmin()) for row in rows], np.int32)
+    codecs = codecs_of(tables, nodes[None, :])
+    packed = None if codecs is None else codecs[0]
+    return Decisions(nodes, tables.topological, tables.fastest_mode[nodes], packed, None)
+
+
+def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Plan | None:
+    tables, problem = request.problem.tables, request.problem
+    search = SequenceSearch(tables, decisions, request.seed)
+    order = topological_order(problem, -upward_ranks(tables))
+    if tables.tasks * tables.nodes**2 <= 1_000_000:
+        search.add_best(_cut_in_two(tables, order), order, 4)
+    told, known, plan = time.monotonic(), inf, None
+
+    def tell() -> None:
+        """Turn the best schedule into a plan, and report it."""
+        nonlocal told, known, plan
+        if search.best is None or search.best.length >= known:
+            return
+        best = search.best
+        search.state.load(best.nodes, best.order)
+        known = best.length
+        plan = search.state.decisions().evaluate(problem, request.goal.limits).plan()
+        request.report(plan, None)
+        told = time.monotonic()
+
+    def stop() -> bool:
+        budget.work = search.work
+        if search.best is not None:
+            budget.best = min(budget.best, search.best.length)
+        return budget.stop()
+
+    while not stop():
+        search.round(stop, budget.share)
+        if time.monotonic() - told >= _EVERY:
+            tell()
+    tell()
+    return plan
+
+
+def _cut_in_two(tables: Tables, order: np.ndarray) -> np.ndarray:
+    """Placements that put the first tasks of an order on one node and the rest on another.
+
+    For all pairs of nodes and several places of the cut; tasks that cannot be on theirs go to the
+    other, or where they can. int32[B, T].
+    """
+    tasks, nodes = tables.tasks, tables.nodes
+    fine = np.array([np.isfinite(tables.row(i)) for i in range(tasks)])
+    first = fine.argmax(axis=1)
+    rank = np.empty(tasks, np.int64)
+    rank[order] = np.arange(tasks)
+    task, cuts = np.arange(tasks), np.unique(np.linspace(0, tasks, _CUTS + 1).astype(int))
+    rows = []
+    for k in range(nodes):
+        for l in range(nodes):
+            for cut in cuts.tolist() if k != l else [0]:
+                wish = np.where(rank < cut, k, l)
+                other = np.where(fine[:, l], l, first)
+                rows.append(np.where(fine[task, wish], wish, other))
+    return np.array(rows, np.int32)
+
+
+def _by_decoding(request: Request, decisions: Decisions, budget: _Budget) -> Plan | None:
+    search = Annealing(request.problem, request.goal, decisions, request.seed)
+    told, known = time.monotonic(), inf
+
+    def stop() -> bool:
+        nonlocal told, known
+        budget.work = search.work
+        budget.best = min(budget.best, search.best)
+        if search.best < known and time.monotonic() - told >= _EVERY:
+            request.report(search.plan, None)
+            told, known = time.monotonic(), search.best
+        return budget.stop()
+
+    begun = budget.share()
+    for part in (1, 3, _ROUNDS):
+        search.round(stop, budget.share, begun + (1 - begun) * part / _ROUNDS)
+    return search.plan
