@@ -262,7 +262,7 @@ _TABLE = (
     Entry("random", f"{_POLICIES}:randomly", "policy", _WHOLE, _NO_PROOF, "uniform choice"),
     Entry(
         "anneal", "offload.heuristics.anneal:anneal", "search", _WHOLE, _NO_PROOF,
-        "tabu search over sequences, Mastrolilli, Gambardella 2000; annealing, Kirkpatrick et al. 1983",
+        "Mastrolilli, Gambardella 2000 (sequences); Kirkpatrick, Gelatt, Vecchi 1983 (decoding)",
         {"search": "auto (default), sequences (latency alone, on single slots) or decoding"},
     ),
     Entry(

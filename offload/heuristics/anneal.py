@@ -85,10 +85,7 @@ def anneal(request: Request) -> Answer:
         budget.best = request.start.objective(goal.minimize)
     if not tables.tasks or budget.stop():
         return Answer(request.start, stopped=budget.stopped)
-    if request.start is not None:
-        decisions = decide(request.start)
-    else:
-        decisions = _at_first(tables)
+    decisions = _at_first(tables) if request.start is None else decide(request.start)
     if kind == "sequences" or (kind == "auto" and applies(tables, goal)):
         plan = _by_sequences(request, decisions, budget)
     else:

@@ -16,8 +16,8 @@ import numpy as np
 from offload.arrays import FloatArray
 from offload.evaluator import Evaluation, evaluate
 from offload.features import Goal
-from offload.heuristics.decisions import Decisions
 from offload.heuristics.changes import Changes
+from offload.heuristics.decisions import Decisions
 from offload.metrics import objective
 from offload.plan import Plan
 from offload.problem import Problem
@@ -122,8 +122,7 @@ class Annealing:
         now = self._now_value()
         b = int((value - temperature * self._noise.gumbel(size=len(value))).argmin())
         if value[b] <= now - temperature * log(1 - self.rng.random()):
-            chosen = Decisions(*(None if part is None else part[b] for part in made))
-            self._settle(found, b, chosen)
+            self._settle(found, b, made.one(b))
         self._reprice()
 
     # -- worth -----------------------------------------------------------------------------------
@@ -181,9 +180,8 @@ class Annealing:
             self._best = decisions, found.plan(b)
 
     def _take_best(self, found: Evaluation, b: int, made: Decisions) -> None:
-        chosen = Decisions(*(None if part is None else part[b].copy() for part in made))
         self.best = float(objective(found.metrics, self.goal.minimize)[b])
-        self._best = chosen, found.plan(b)
+        self._best = made.one(b), found.plan(b)
 
 
 def _heat(tasks: int) -> float:

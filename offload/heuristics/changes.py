@@ -100,9 +100,7 @@ class Changes:
         matter
             Tasks at which half of the changes begin; all tasks if it is empty.
         """
-        made = Decisions(*(
-            None if part is None else np.repeat(part[None], count, axis=0) for part in decisions
-        ))  # fmt: skip
+        made = decisions.repeated(count)
         if not self.kinds:
             return made
         shares, changes = zip(*self.kinds, strict=True)

@@ -81,9 +81,9 @@ class Clusters:
     def lengths(self, nodes: IntArray, order: IntArray) -> tuple[FloatArray, FloatArray]:
         """Latency of placements under one order, and resident bytes too many; float64[B] each.
 
-        The evaluator's decoding (docs/format.md, section 2) of plans that share their order, memory
-        left out: task by task, each a vector over the plans. As in sequences, tasks of length 0 wait
-        for a slot too.
+        The evaluator's decoding (docs/format.md, section 2) of plans that share their order,
+        memory left out: task by task, each a vector over the plans. As in sequences, tasks of
+        length 0 wait for a slot too.
         """
         state, tables = self.state, self.state.tables
         plans, tasks = nodes.shape
@@ -111,7 +111,7 @@ class Clusters:
         if not state.bounded:
             return latency, np.zeros(plans)
         size = tables.resident_of(task, where).ravel()
-        held = np.bincount(cell.ravel(), size, minlength=tables.nodes * plans)
+        held = np.bincount(cell.ravel(), size, minlength=tables.nodes * plans).astype(float)
         return latency, state.over(held.reshape(tables.nodes, plans).T).sum(axis=1)
 
     def _delays(self, where: NDArray[np.intp]) -> FloatArray:

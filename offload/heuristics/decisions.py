@@ -32,6 +32,23 @@ class Decisions(NamedTuple):
     codecs: IntArray | None
     copies: BoolArray | None
 
+    def one(self, number: int) -> Decisions:
+        """The decisions of one plan, where the arrays have a leading axis of several."""
+        return Decisions(
+            self.nodes[number], self.order[number], self.modes[number],
+            None if self.codecs is None else self.codecs[number],
+            None if self.copies is None else self.copies[number],
+        )  # fmt: skip
+
+    def repeated(self, count: int) -> Decisions:
+        """Copies of one plan's decisions: the arrays get a leading axis of ``count``."""
+        nodes, order, modes = (
+            np.repeat(part[None], count, axis=0) for part in (self.nodes, self.order, self.modes)
+        )
+        codecs = None if self.codecs is None else np.repeat(self.codecs[None], count, axis=0)
+        copies = None if self.copies is None else np.repeat(self.copies[None], count, axis=0)
+        return Decisions(nodes, order, modes, codecs, copies)
+
     def evaluate(self, problem: Problem, limits: dict[str, float] | None = None) -> Evaluation:
         """Times and metrics of this one plan."""
         return evaluate(

@@ -96,7 +96,10 @@ def _estimates(
     for table, ends, known, back in (
         (head, state.inputs, finish, False), (tail, state.outputs, path, True),
     ):  # fmt: skip
-        owner, start, edges, others = [], [], [], []
+        owner: list[int] = []
+        start: list[int] = []
+        edges: list[int] = []
+        others: list[int] = []
         for m, i in enumerate(tasks):
             if ends[i]:
                 owner.append(m)

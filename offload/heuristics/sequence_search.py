@@ -245,4 +245,5 @@ class SequenceSearch:
         change -= freed[:, None]
         change[row, here] = 0.0
         change *= self._price
-        return change[:, found.node]
+        priced: FloatArray = change[:, found.node]
+        return priced

@@ -381,8 +381,8 @@ class Sequences:
         """Execution, arrivals and delays of a task on another node."""
         tables, nodes = self.tables, self.node
         if self.bounded:
-            self.held[nodes[task]] -= tables.resident_of(task, nodes[task])
-            self.held[node] += tables.resident_of(task, node)
+            for k in (nodes[task], node):  # summed anew: differences would leave a rest
+                self.held[k] = tables.resident_of(np.array(self.lines[k], np.intp), k).sum()
         nodes[task] = self.nodes[task] = node
         span = self.tables.row(task) if self._execution is None else self._execution[task]
         self.span[task] = float(span[node])
