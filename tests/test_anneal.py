@@ -132,9 +132,9 @@ def test_ends_when_cancelled_and_in_time() -> None:
 
 def test_what_a_search_is_not_for_is_refused() -> None:
     problem = offload.load(ROOT + "crossing-12.json")
-    with pytest.raises(OffloadError, match="options.search: must be one of .*'best'"):
+    with pytest.raises(OffloadError, match=r"options\.search: must be one of .*'best'"):
         solved(problem, options={"search": "best"})
-    with pytest.raises(OffloadError, match="options.search: 'sequences' is for latency alone"):
+    with pytest.raises(OffloadError, match=r"options\.search: 'sequences' is for latency alone"):
         solved(problem, options={"search": "sequences"})
 
 

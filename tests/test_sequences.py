@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -41,7 +42,7 @@ CASES = [case for seed in range(120) if (case := drawn(seed)) is not None]
 def is_topological(state: Sequences) -> bool:
     place = np.array(state.position)
     tables = state.tables
-    lines = [(i, j) for line in state.lines for i, j in zip(line, line[1:], strict=False)]
+    lines = [(i, j) for line in state.lines for i, j in itertools.pairwise(line)]
     ordered = [state.order[q] for q in state.position] == list(range(state.count))
     along = all(place[i] < place[j] for i, j in lines)
     return ordered and along and bool((place[tables.edge_src] < place[tables.edge_dst]).all())
@@ -122,7 +123,7 @@ def _reached(problem: Problem, state: Sequences, task: int) -> set[int]:
     for i, j in zip(problem.tables.edge_src, problem.tables.edge_dst, strict=True):
         onward[int(i)].add(int(j))
     for line in lines:
-        for i, j in zip(line, line[1:], strict=False):
+        for i, j in itertools.pairwise(line):
             onward[i].add(j)
     found, front = set(), [task]
     while front:
@@ -204,7 +205,8 @@ def searched(problem: Problem, decisions: Decisions, seed: int) -> SequenceSearc
 def test_the_same_seed_gives_the_same_schedule() -> None:
     problem, decisions = max(CASES, key=lambda case: case[0].tables.tasks)
     one, other = searched(problem, decisions, 3), searched(problem, decisions, 3)
-    assert one.best is not None and other.best is not None
+    assert one.best is not None
+    assert other.best is not None
     assert one.best.length == other.best.length
     assert one.best.nodes.tolist() == other.best.nodes.tolist()
     assert one.best.order.tolist() == other.best.order.tolist()

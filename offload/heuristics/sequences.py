@@ -8,6 +8,7 @@ anew (Pearce, Kelly 2007).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from math import inf
 
@@ -182,7 +183,7 @@ class Sequences:
             self.position[i] = q
         self.before, self.next = [-1] * self.count, [-1] * self.count
         for line in self.lines:
-            for i, j in zip(line, line[1:], strict=False):
+            for i, j in itertools.pairwise(line):
                 self.next[i], self.before[j] = j, i
         self.nodes = nodes.astype(np.int32)
         span = tables.execution(tasks, nodes, tables.fastest_mode[nodes])
