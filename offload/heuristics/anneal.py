@@ -10,7 +10,7 @@ import numpy as np
 from offload.errors import OffloadError
 from offload.heuristics.annealing import Annealing
 from offload.heuristics.decisions import Decisions, codecs_of, decide, topological_order
-from offload.heuristics.list_scheduling import upward_ranks
+from offload.heuristics.ranks import upward_ranks
 from offload.heuristics.sequence_search import SequenceSearch
 from offload.heuristics.sequences import applies
 from offload.plan import Plan

@@ -14,7 +14,7 @@ from math import exp, inf, log
 import numpy as np
 
 from offload.arrays import FloatArray
-from offload.evaluator import Evaluation, evaluate
+from offload.evaluator import Evaluation, evaluate_unchecked
 from offload.features import Goal
 from offload.heuristics.changes import Changes
 from offload.heuristics.decisions import Decisions
@@ -110,7 +110,7 @@ class Annealing:
 
     def _step(self, temperature: float) -> None:
         made = self.changes.draw(self.now, self._count, self._matter)
-        found = evaluate(
+        found = evaluate_unchecked(
             self.problem, made.nodes, made.order, made.modes, made.codecs, made.copies,
             self.goal.limits,
         )  # fmt: skip
