@@ -1,147 +1,122 @@
-"""Lower bounds that hold for every plan: critical path, load, and their combination.
+"""Lower bounds that hold for every plan: paths, work, spending, and their combination.
 
 A bound here is a number that no plan of the real, unrounded problem can beat. It does not use any
-plan, and costs far less than solving.
+plan, and costs far less than solving. What the bounds are made of is in :mod:`offload.bounding`:
+
+- latency: longest paths with the least delays between nodes; the work of all tasks shared out in
+  fractions; the work inside windows, before and after tasks; inputs that are remote or made on the
+  spot.
+- energy, cost, risk, traffic: the cheapest place of each task, together with the transfers that
+  differing places force, and with the length of the plan.
+- completion, tardiness: the same heads, and one machine that does all the work.
+- period: tasks shared out in fractions, none longer than the period.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from offload.arrays import FloatArray
+from offload.bounding.delays import pair_delays
+from offload.bounding.paths import fastest, heads, tails
+from offload.bounding.relaxation import Relaxation
 from offload.problem import METRICS, Problem
-from offload.tables import Tables
+from offload.tables import TOLERANCE
 
-__all__ = ["heads", "lower_bound", "metric_bounds", "pair_delays", "tails"]
+__all__ = [
+    "fastest", "heads", "lower_bound", "metric_bounds", "pair_delays", "proved", "refuted",
+    "relative_gap", "tails",
+]  # fmt: skip
 
-
-_PAIRWISE = 30_000_000  # edge-pair cells up to which delays of each pair of nodes are used
-
-
-def pair_delays(tables: Tables, edge: int) -> FloatArray:
-    """Least delay of an edge for each pair of nodes in seconds, over its codecs; float64[K, K]."""
-    item = tables.edge_item[edge]
-    node = np.arange(tables.nodes)
-    size, rule = tables.item_bytes[item], tables.item_rule[item]
-    best: FloatArray = tables.transfer(size, node[:, None], node[None, :], -1, rule).total
-    for codec in tables.item_codecs.of(int(item)):
-        packed = tables.transfer(size, node[:, None], node[None, :], codec, rule).total
-        best = np.minimum(best, packed)
-    return best
-
-
-def fastest(tables: Tables) -> FloatArray:
-    """Least execution time of each task on each node over its modes; infinite if barred. [T, K]."""
-    task, node = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
-    best = tables.execution(task, node)
-    for mode in range(1, tables.modes):
-        best = np.minimum(best, tables.execution(task, node, np.full_like(node, mode)))
-    return best
-
-
-def heads(tables: Tables, times: FloatArray | None = None) -> FloatArray:
-    """Earliest conceivable start of each task on each node, float64[T, K].
-
-    ``est_jl = max over edges i -> j of min_k (est_ik + p_ik + c_ekl)``, at least the release. Of a
-    divisible task only the release is known: its parts may be small.
-    """
-    times = fastest(tables) if times is None else times
-    start = np.repeat(tables.release[:, None], tables.nodes, axis=1)
-    blurred = tables.edges * tables.nodes**2 > _PAIRWISE
-    for j in tables.topological.tolist():
-        for e in tables.incoming.of(j).tolist():
-            i = tables.edge_src[e]
-            done = start[i] + (0.0 if tables.divisible[i] else times[i])
-            done = np.where(np.isfinite(times[i]), done, np.inf)
-            if blurred or tables.divisible[i] or tables.divisible[j]:
-                arrival = np.full(tables.nodes, done.min())
-            else:
-                arrival = (done[:, None] + pair_delays(tables, e)).min(axis=0)
-            start[j] = np.maximum(start[j], arrival)
-    return start
-
-
-def tails(tables: Tables, times: FloatArray | None = None) -> FloatArray:
-    """Least time from a task's finish on each node to the end of the plan, float64[T, K]."""
-    times = fastest(tables) if times is None else times
-    tail = np.zeros((tables.tasks, tables.nodes))
-    blurred = tables.edges * tables.nodes**2 > _PAIRWISE
-    for i in tables.topological[::-1].tolist():
-        for e in tables.outgoing.of(i).tolist():
-            j = tables.edge_dst[e]
-            rest = tail[j] + (0.0 if tables.divisible[j] else times[j])
-            rest = np.where(np.isfinite(times[j]), rest, np.inf)
-            if blurred or tables.divisible[i] or tables.divisible[j]:
-                after = np.full(tables.nodes, rest.min())
-            else:
-                after = (pair_delays(tables, e) + rest[None, :]).min(axis=1)
-            tail[i] = np.maximum(tail[i], after)
-    return tail
+_SLACK = 1e-6  # relative: a limit is called out of reach where it is missed by more
 
 
 def metric_bounds(problem: Problem) -> dict[str, float]:
     """A lower bound of each metric; infinite where no plan exists at all."""
-    tables = problem.tables
-    if not tables.tasks:
-        return dict.fromkeys(METRICS, 0.0)
-    times = fastest(tables)
-    # Divisible tasks use the slots of several nodes: their work is only bounded node by node.
-    least = np.where(tables.divisible[:, None] & np.isfinite(times), 0.0, times)
-    first = heads(tables, times)
-    finish = (first + least).min(axis=1)
-    path = first + least + np.where(np.isfinite(times), tails(tables, times), np.inf)
-    capacity = tables.node_slots.sum()
-    slot_seconds = (times * tables.task_slots[:, None]).min(axis=1).sum()
-    latency = max(float(path.min(axis=1).max()), float(slot_seconds / max(capacity, 1)))
-    counted = np.isfinite(tables.due)
-    late = np.maximum(finish[counted] - tables.due[counted], 0)
-    idle = float(tables.idle_power.sum())
-    return {
-        "latency": latency,
-        "completion": _weighted(tables.weight, finish),
-        "tardiness": _weighted(tables.weight[counted], late),
-        "energy": _cheapest(tables, _power) + (idle * latency if idle else 0.0),
-        "cost": _cheapest(tables, _price),
-        "risk": _cheapest(tables, _rate),
-        "traffic": 0.0,
-        "period": float(slot_seconds / max(capacity, 1)),
-    }
+    return {metric: lower_bound(problem, {metric: 1.0}) for metric in METRICS}
 
 
-def _weighted(weight: FloatArray, value: FloatArray) -> float:
-    kept = weight > 0
-    return float(weight[kept] @ value[kept])
+def lower_bound(
+    problem: Problem, minimize: Mapping[str, float], limits: Mapping[str, float] | None = None
+) -> float:
+    """A lower bound of the weighted sum of metrics over the plans within limits.
+
+    Parameters
+    ----------
+    minimize
+        Weights by metric.
+    limits
+        Upper bounds by metric; none by default.
+
+    Returns
+    -------
+    float
+        Infinite where it is proved that there is no such plan: see :func:`refuted`.
+    """
+    if not problem.graph.tasks:
+        return 0.0
+    if refuted(problem, limits) is not None:
+        return float("inf")
+    return max(0.0, _relaxation(problem, limits).mix(minimize, limits))
 
 
-def _power(tables: Tables, mode: int) -> FloatArray:
-    return tables.task_slots[:, None] * tables.busy_power[None, :, mode]
+def refuted(problem: Problem, limits: Mapping[str, float] | None = None) -> str | None:
+    """Why there is no plan within limits, in a sentence; ``None`` where that is not proved.
+
+    A limit counts as out of reach only where it is missed by more than rounding and the checker's
+    tolerance explain.
+    """
+    if not problem.graph.tasks:
+        return None
+    if not _relaxation(problem, None).feasible:
+        return (
+            "some task has no node on which it can run: by what it needs there, its deadline, "
+            "or what it has to be reached from"
+        )
+    limits = limits or {}
+    if not _relaxation(problem, limits).feasible:
+        return f"no plan ends within {limits['latency']:.6g} s, the limit of latency"
+    for metric, limit in limits.items():
+        others = {name: bound for name, bound in limits.items() if name != metric}
+        least = _relaxation(problem, others).mix({metric: 1.0}, others)
+        if least > limit + _spare(problem, metric, limit):
+            return f"{metric} is at least {least:.6g} in any plan, and its limit is {limit:.6g}"
+    return None
 
 
-def _price(tables: Tables, mode: int) -> FloatArray:
-    result: FloatArray = tables.task_slots[:, None] * tables.node_price[None, :]
-    return result
+def _spare(problem: Problem, metric: str, limit: float) -> float:
+    """What a bound may exceed a limit by for rounding or the checker's tolerance alone."""
+    spare = _SLACK * limit
+    if metric in ("completion", "tardiness"):
+        longest = max(_relaxation(problem, None).latency, limit)
+        spare += TOLERANCE * float(problem.tables.weight.sum()) * longest
+    return spare
 
 
-def _rate(tables: Tables, mode: int) -> FloatArray:
-    return np.broadcast_to(tables.failure_rate, (tables.tasks, tables.nodes))
+def relative_gap(objective: float, bound: float) -> float:
+    """(objective - bound) / objective; 0 for an objective of 0."""
+    return 0.0 if objective == 0 else (objective - bound) / objective
 
 
-def _cheapest(tables: Tables, rate: object) -> float:
-    """Sum over tasks of the least p * rate over nodes and modes."""
-    assert callable(rate)
-    task, node = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
-    best = np.full(tables.tasks, np.inf)
-    for mode in range(tables.modes):
-        time = tables.execution(task, node, np.full_like(node, mode))
-        with np.errstate(invalid="ignore"):
-            spent = np.where(np.isfinite(time), time * rate(tables, mode), np.inf)
-        best = np.minimum(best, spent.min(axis=1))
-    return float(best.sum())
+def proved(objective: float, bound: float, gap: float) -> bool:
+    """Whether a plan of this objective is proved to the gap, so that a search may stop.
+
+    Parameters
+    ----------
+    objective
+        Of a plan that holds.
+    bound
+        A lower bound, as ``request.bound``.
+    gap
+        Relative, as ``request.gap``.
+    """
+    return relative_gap(objective, bound) <= gap
 
 
-def lower_bound(problem: Problem, minimize: Mapping[str, float]) -> float:
-    """A lower bound of the weighted sum of metrics, the sum of the metrics' own bounds."""
-    known = metric_bounds(problem)
-    return float(sum(weight * known[m] for m, weight in minimize.items() if weight > 0))
+def _relaxation(problem: Problem, limits: Mapping[str, float] | None) -> Relaxation:
+    """The bounds of a problem over plans that keep a limit on latency, kept with its tables."""
+    key = "bounds", (limits or {}).get("latency", float("inf"))
+    known = problem.tables.derived
+    if key not in known:
+        known.setdefault(key, Relaxation(problem.tables, key[1]))
+    found: Relaxation = known[key]
+    return found

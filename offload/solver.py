@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from offload import portfolio, registry
-from offload.bounds import lower_bound
+from offload.bounds import lower_bound, refuted, relative_gap
 from offload.checker import check
 from offload.errors import Issue, OffloadError, PlanError, SolverUnavailable, Unsupported
 from offload.features import Goal, features_used, goal_of
@@ -151,13 +151,13 @@ def solve(
     if start is not None:
         _take_start(judge, start)
     target = GAP if gap is None else gap
-    judge.report(None, lower_bound(problem, goal.minimize))
+    judge.report(None, lower_bound(problem, goal.minimize, goal.limits))
     request = Request(
         problem, goal, began + (inf if time_limit is None else time_limit), work_limit, target,
         threads, seed, judge.plan, chosen, cancel, judge.bound, judge.report,
     )  # fmt: skip
     if judge.bound == inf:
-        answer = Answer(infeasible=True, reason="some task cannot be reached from those it needs")
+        answer = Answer(infeasible=True, reason=refuted(problem, goal.limits))
     elif not problem.graph.tasks and judge.plan is None:
         answer = portfolio.empty(request)
     elif entry is None:
@@ -178,7 +178,7 @@ def _result(judge: _Judge, answer: Answer, request: Request, method: str, target
         objective, reason = judge.objective, None
         bound = _bound_below(judge.bound, objective)
         if bound is not None:
-            gap = 0.0 if objective == 0 else (objective - bound) / objective
+            gap = relative_gap(objective, bound)
         proved = gap is not None and gap <= min(target, GAP)
         status = "optimal" if proved else "feasible"
         if proved:

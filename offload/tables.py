@@ -102,6 +102,7 @@ class Tables:
         self._load_edges()
         self._load_data()
         self._rule_permits: dict[int, BoolArray] = {}
+        self.derived: dict[object, Any] = {}  # what others have found out, kept as long as this
 
     # -- loading ---------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offload.arrays import BoolArray, FloatArray, IntArray
+from offload.arrays import BoolArray, FloatArray
+from offload.bounding.ties import APART, TOGETHER
 from offload.tables import Tables
 
 __all__ = [
-    "Arrivals", "Kinds", "arrivals", "item_delays", "kinds_of", "near_arrivals", "node_by_node",
-    "pair_delays", "possible_holders",
+    "Arrivals", "Kinds", "arrivals", "edge_delays", "item_delays", "kinds_of", "near_arrivals",
+    "node_by_node", "pair_delays", "possible_holders",
 ]  # fmt: skip
 
 Arrivals = Callable[[NDArray[np.integer], FloatArray], FloatArray]
@@ -31,7 +32,7 @@ def pair_delays(tables: Tables, edge: int) -> FloatArray:
     return result
 
 
-def item_delays(tables: Tables, item: IntArray) -> FloatArray:
+def item_delays(tables: Tables, item: NDArray[np.integer]) -> FloatArray:
     """:func:`pair_delays` of several items; float64[N, K, K]."""
     node = np.arange(tables.nodes)
     src, dst = node[:, None], node[None, :]
@@ -46,15 +47,44 @@ def item_delays(tables: Tables, item: IntArray) -> FloatArray:
     return best
 
 
-def arrivals(tables: Tables, kept: FloatArray | None = None, back: bool = False) -> Arrivals:
+def edge_delays(
+    tables: Tables,
+    edges: NDArray[np.integer],
+    kept: FloatArray | None = None,
+    tie: NDArray[np.int8] | None = None,
+) -> FloatArray:
+    """Least delays of edges from each node to each, infinite where groups forbid; [N, K, K].
+
+    Parameters
+    ----------
+    kept : float64[I, K, K], optional
+        :func:`item_delays` of all items, where they are known already.
+    tie : int8[E], optional
+        From :func:`offload.bounding.ties.tied_edges`.
+    """
+    item = tables.edge_item[edges]
+    delay: FloatArray = item_delays(tables, item) if kept is None else kept[item]
+    if tie is not None and tie[edges].any():
+        same = np.eye(tables.nodes, dtype=bool)
+        mark = tie[edges][:, None, None]
+        delay[((mark == TOGETHER) & ~same) | ((mark == APART) & same)] = np.inf
+    return delay
+
+
+def arrivals(
+    tables: Tables,
+    kept: FloatArray | None = None,
+    back: bool = False,
+    tie: NDArray[np.int8] | None = None,
+) -> Arrivals:
     """Arrivals by the delays of all pairs of nodes.
 
     What a divisible task receives or sends may be little: only its end is waited for.
 
     Parameters
     ----------
-    kept : float64[I, K, K], optional
-        Delays of all items, where they are known already.
+    kept, tie
+        As in :func:`edge_delays`.
     back
         From the destination to the source, for tails.
     """
@@ -65,8 +95,7 @@ def arrivals(tables: Tables, kept: FloatArray | None = None, back: bool = False)
         result = np.empty(done.shape)
         for first in range(0, len(edges), step):
             rows = slice(first, first + step)
-            item = tables.edge_item[edges[rows]]
-            delay = item_delays(tables, item) if kept is None else kept[item]
+            delay = edge_delays(tables, edges[rows], kept, tie)
             if back:
                 np.min(delay + done[rows, None, :], axis=2, out=result[rows])
             else:
@@ -83,7 +112,7 @@ def arrivals(tables: Tables, kept: FloatArray | None = None, back: bool = False)
 
 
 class Kinds(NamedTuple):
-    """Nodes on which every task takes as long, and that are open to the same tasks.
+    """Nodes on which every task takes as long and spends as much, open to the same tasks.
 
     Attributes
     ----------
@@ -97,16 +126,16 @@ class Kinds(NamedTuple):
     node: NDArray[np.int64]
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """G, the number of kinds."""
         return len(self.node)
 
     def least(self, table: FloatArray) -> FloatArray:
         """Least over the nodes of each kind; float64[..., K] to float64[..., G]."""
-        if self.count == table.shape[-1]:
+        if self.number == table.shape[-1]:
             return table
         order = np.argsort(self.of_node, kind="stable")
-        first = np.searchsorted(self.of_node[order], np.arange(self.count))
+        first = np.searchsorted(self.of_node[order], np.arange(self.number))
         result: FloatArray = np.minimum.reduceat(table[..., order], first, axis=-1)
         return result
 
@@ -120,11 +149,14 @@ def kinds_of(tables: Tables) -> Kinds:
     """The kinds of nodes of an instance, in the order of the nodes."""
     open_to = np.ascontiguousarray(np.packbits(tables.allow_mask, axis=0).T)
     known: dict[tuple[object, ...], int] = {}
-    node, of_node = [], []
+    node: list[int] = []
+    of_node: list[int] = []
     for k in range(tables.nodes):
         key = (
             int(tables.node_class[k]), int(tables.node_slots[k]),
             float(tables.memory_capacity[k]), open_to[k].tobytes(),
+            tables.busy_power[k].tobytes(), float(tables.node_price[k]),
+            float(tables.failure_rate[k]),
         )  # fmt: skip
         if key not in known:
             known[key] = len(node)
@@ -133,7 +165,9 @@ def kinds_of(tables: Tables) -> Kinds:
     return Kinds(np.array(of_node, np.int64), np.array(node, np.int64))
 
 
-def near_arrivals(tables: Tables, kinds: Kinds, back: bool = False) -> Arrivals:
+def near_arrivals(
+    tables: Tables, kinds: Kinds, back: bool = False, tie: NDArray[np.int8] | None = None
+) -> Arrivals:
     """Arrivals by the least delay out of any node and into each kind, in place of all pairs.
 
     Weaker than :func:`arrivals`, for work in proportion to edges times kinds: what does not stay
@@ -156,7 +190,11 @@ def near_arrivals(tables: Tables, kinds: Kinds, back: bool = False) -> Arrivals:
         sent = (done + (latency_out[rule] + moved * pace_out[rule])).min(axis=1)
         received = latency_in[rule] + moved * pace_in[rule]
         received += done.min(axis=1, keepdims=True)
-        result = np.minimum(done, np.maximum(received, sent[:, None]))
+        away = np.maximum(received, sent[:, None])
+        result: FloatArray = np.minimum(done, away)
+        if tie is not None:
+            mark = tie[edges][:, None]
+            result = np.where(mark == TOGETHER, done, np.where(mark == APART, away, result))
         if split.any():
             some = split[edges]
             result[some] = done[some].min(axis=1, keepdims=True)

@@ -33,7 +33,7 @@ class Lift(Protocol):
     """Another bound of what paths bound, which needs the bounds of the tasks before."""
 
     def bound(self, layer: Layer) -> FloatArray:
-        """Of each task of a layer, on whatever node; float64[tasks]."""
+        """Of each task of a layer on each node; float64[tasks, G], or [tasks, 1] for all."""
 
     def note(self, tasks: NDArray[np.int64], start: FloatArray) -> None:
         """Takes the bounds of tasks, float64[tasks, G]; infinite where they are barred."""
@@ -129,7 +129,7 @@ def sweep(
         arrival = arrive(layer.edges, done[giver[layer.edges]])
         found = np.maximum(start[tasks], np.maximum.reduceat(arrival, layer.first, axis=0))
         if lift is not None:
-            found = np.maximum(found, lift.bound(layer)[:, None])
+            found = np.maximum(found, lift.bound(layer))
             lift.note(tasks, np.where(np.isfinite(least[tasks]), found, np.inf))
         start[tasks] = found
         done[tasks] = found + least[tasks]

@@ -6,6 +6,7 @@ import numpy as np
 
 from offload.arrays import FloatArray
 from offload.bounding.delays import (
+    Arrivals,
     arrivals,
     item_delays,
     kinds_of,
@@ -14,6 +15,7 @@ from offload.bounding.delays import (
     possible_holders,
 )
 from offload.bounding.paths import Lift, ends, fastest, layers, sweep, unsplit
+from offload.bounding.ties import members, tied_edges
 from offload.tables import Tables
 
 __all__ = ["Windows"]
@@ -48,18 +50,20 @@ class Windows:
     def __init__(self, tables: Tables, latest: float = np.inf) -> None:
         self.tables, self.latest = tables, latest
         self.exact = tables.items * tables.nodes**2 <= _EXACT
+        self.tie = tied_edges(tables)
         self.kinds = node_by_node(tables) if self.exact else kinds_of(tables)
         self.delays = item_delays(tables, np.arange(tables.items)) if self.exact else None
         self.order = {back: layers(tables, back) for back in (False, True)}
         self.times = fastest(tables, self.kinds.node)
         self._bar_full_nodes()
-        self._bar_by_groups()
         self.ready = self._ready()
         self.head = self._sweep(self.ready, back=False)
         self.due_by: FloatArray | None = None
         if np.isfinite(tables.deadline).any() or np.isfinite(latest):
             self._bar_late()
         self.tail = self._sweep(np.zeros(self.times.shape), back=True)
+        # What nothing can reach, or what can reach nothing, does not run there.
+        self.times[~np.isfinite(self.head + self.tail)] = np.inf
 
     @property
     def least(self) -> FloatArray:
@@ -78,40 +82,41 @@ class Windows:
         whole: FloatArray = self.head + self.least + self.tail
         return whole
 
-    def _sweep(self, ready: FloatArray, *, back: bool, lift: Lift | None = None) -> FloatArray:
+    def arrivals(self, *, back: bool) -> Arrivals:
+        """Arrivals over edges, with the delays that are looked at here."""
         if self.exact:
-            arrive = arrivals(self.tables, self.delays, back)
-        else:
-            arrive = near_arrivals(self.tables, self.kinds, back)
+            return arrivals(self.tables, self.delays, back, self.tie)
+        return near_arrivals(self.tables, self.kinds, back, self.tie)
+
+    def _sweep(self, ready: FloatArray, *, back: bool, lift: Lift | None = None) -> FloatArray:
         giver = ends(self.tables, back)[0]
+        arrive = self.arrivals(back=back)
         return sweep(self.order[back], giver, ready, self.least, arrive, lift)
 
     # -- where it may run ------------------------------------------------------------------------
 
     def _bar_full_nodes(self) -> None:
-        """A task that alone needs more memory than a node has cannot run there."""
+        """Tasks that alone, or with those they must be with, need more memory than a node has."""
         tables, node = self.tables, self.kinds.node
         room = tables.memory_capacity[node] * (1 + _SLACK)
-        if not np.isfinite(room).any() or not (tables.memory.any() or tables.resident.any()):
-            return
-        task = np.arange(tables.tasks)[:, None]
-        need = tables.memory_of(task, node[None, :]) + tables.resident_of(task, node[None, :])
-        self.times[(need > room) & ~tables.divisible[:, None]] = np.inf
-
-    def _bar_by_groups(self) -> None:
-        """Tasks that must be together can run only where all of them can."""
-        position = {name: i for i, name in enumerate(self.tables.task_ids)}
-        for group in self.tables.problem.graph.groups:
-            if group.rule == "together":
-                rows = [position[name] for name in group.tasks]
-                barred = ~np.isfinite(self.times[rows]).all(axis=0)
-                self.times[np.ix_(rows, np.flatnonzero(barred))] = np.inf
+        bounded = np.isfinite(room).any() and bool(tables.memory.any() or tables.resident.any())
+        if bounded:
+            every = np.arange(tables.tasks)[:, None]
+            # What takes no time holds no working memory; a part of a divisible task needs less.
+            working = np.where(self.times > 0, tables.memory_of(every, node[None, :]), 0.0)
+            need = working + tables.resident_of(every, node[None, :])
+            self.times[(need > room) & ~tables.divisible[:, None]] = np.inf
+        for rows in members(tables, "together"):
+            fine = np.isfinite(self.times[rows]).all(axis=0)
+            if bounded:
+                fine &= tables.resident_of(rows[:, None], node[None, :]).sum(axis=0) <= room
+            self.times[np.ix_(rows, np.flatnonzero(~fine))] = np.inf
 
     # -- when it may run -------------------------------------------------------------------------
 
     def _ready(self) -> FloatArray:
         tables = self.tables
-        ready = np.repeat(tables.release[:, None], self.kinds.count, axis=1)
+        ready = np.repeat(tables.release[:, None], self.kinds.number, axis=1)
         if len(tables.reads.values):
             fetched = self.kinds.least(_fetches(tables))
             reader = np.repeat(np.arange(tables.tasks), tables.reads.lengths)
@@ -126,12 +131,12 @@ class Windows:
 
     def _bar_late(self) -> None:
         """Rule out nodes on which a task, or one after it, would miss its deadline."""
-        deadline = np.minimum(self.tables.deadline, min(self.latest, _NEVER))
-        by = np.repeat(-deadline[:, None], self.kinds.count, axis=1)
+        # Widened in proportion, so that no rounding on the way back to a task rules anything out.
+        deadline = np.minimum(self.tables.deadline, self.latest) * (1 + _SLACK)
+        by = np.repeat(-np.minimum(deadline, _NEVER)[:, None], self.kinds.number, axis=1)
         # Latest finishes are tails that begin at minus the deadlines.
         self.due_by = -self._sweep(by, back=True)
-        slack = _SLACK * np.where(np.isfinite(self.due_by), np.abs(self.due_by), 0.0)
-        late = self.head + self.least > self.due_by + slack
+        late = self.head + self.least > self.due_by
         if late.any():
             self.times[late] = np.inf
             self.head = self._sweep(self.ready, back=False)
