@@ -67,11 +67,9 @@ def refuted(problem: Problem, limits: Mapping[str, float] | None = None) -> str 
     """
     if not problem.graph.tasks:
         return None
-    if not _relaxation(problem, None).feasible:
-        return (
-            "some task has no node on which it can run: by what it needs there, its deadline, "
-            "or what it has to be reached from"
-        )
+    reason = _relaxation(problem, None).refusal
+    if reason is not None:
+        return reason
     limits = limits or {}
     if not _relaxation(problem, limits).feasible:
         return f"no plan ends within {limits['latency']:.6g} s, the limit of latency"

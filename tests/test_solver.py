@@ -41,15 +41,18 @@ def test_a_proof_is_optimal(chain: Problem, method: str) -> None:
 
 def test_a_plan_without_proof_is_feasible(paper: Problem) -> None:
     result = offload.solve(paper, "heft")
-    assert (result.status, result.objective, result.bound) == ("feasible", 80, 54)
-    assert result.gap == pytest.approx((80 - 54) / 80)
+    assert (result.status, result.objective) == ("feasible", 80)
+    assert result.bound is not None
+    assert 54 <= result.bound <= 73  # critical path, and optimum
+    assert result.gap == pytest.approx((80 - result.bound) / 80)
     assert result.stopped is None
 
 
 def test_a_plan_that_meets_the_bound_is_optimal_whoever_found_it() -> None:
     problem = Problem(network=Network((Node("a"),)), graph=Graph((Task("t", work=3),)))
     result = offload.solve(problem, "heft")
-    assert (result.status, result.objective, result.bound, result.gap) == ("optimal", 3, 3, 0)
+    assert (result.status, result.objective) == ("optimal", 3)
+    assert (result.bound, result.gap) == (pytest.approx(3), pytest.approx(0, abs=1e-9))
 
 
 @pytest.mark.parametrize("method", PROVING)

@@ -20,6 +20,7 @@ __all__ = [
 Arrivals = Callable[[NDArray[np.integer], FloatArray], FloatArray]
 """From edges and when their givers are done, when what they carry arrives; both float64[N, G]."""
 
+_TOGETHER = 16  # kinds computed together
 _CHUNK = 250_000  # cells of edges and pairs of nodes looked at together
 
 
@@ -112,26 +113,37 @@ def arrivals(
 
 
 class Kinds(NamedTuple):
-    """Nodes on which every task takes as long and spends as much, open to the same tasks.
+    """Groups of nodes that are told apart no further.
+
+    Nodes of one kind take as long for every task, spend as much, and are open to the same tasks.
+    A group is one kind, or where kinds are many several, of which each task meets the best.
 
     Attributes
     ----------
     of_node : int[K]
-        The kind of each node.
-    node : int[G]
-        One node of each.
+        The group of each node.
+    node : int[N]
+        One node of each kind.
+    group : int[N]
+        The group of each kind.
     """
 
     of_node: NDArray[np.int64]
     node: NDArray[np.int64]
+    group: NDArray[np.int64]
 
     @property
     def number(self) -> int:
-        """G, the number of kinds."""
-        return len(self.node)
+        """G, the number of groups."""
+        return int(self.group.max(initial=-1)) + 1
+
+    @property
+    def pure(self) -> bool:
+        """Whether each group is one kind."""
+        return self.number == len(self.node)
 
     def least(self, table: FloatArray) -> FloatArray:
-        """Least over the nodes of each kind; float64[..., K] to float64[..., G]."""
+        """Least over the nodes of each group; float64[..., K] to float64[..., G]."""
         if self.number == table.shape[-1]:
             return table
         order = np.argsort(self.of_node, kind="stable")
@@ -139,14 +151,33 @@ class Kinds(NamedTuple):
         result: FloatArray = np.minimum.reduceat(table[..., order], first, axis=-1)
         return result
 
+    def gather(self, compute: Callable[[NDArray[np.integer]], FloatArray]) -> FloatArray:
+        """Least of what is computed for one node of each kind, float64[T, n] to float64[T, G]."""
+        if self.pure:
+            return compute(self.node)
+        result: FloatArray | None = None
+        for first in range(0, len(self.node), _TOGETHER):
+            rows = slice(first, first + _TOGETHER)
+            table = compute(self.node[rows])
+            if result is None:
+                result = np.full((len(table), self.number), np.inf)
+            for column, g in enumerate(self.group[rows].tolist()):
+                np.minimum(result[:, g], table[:, column], out=result[:, g])
+        assert result is not None
+        return result
+
 
 def node_by_node(tables: Tables) -> Kinds:
     """Each node a kind of its own."""
-    return Kinds(np.arange(tables.nodes), np.arange(tables.nodes))
+    every = np.arange(tables.nodes)
+    return Kinds(every, every, every)
 
 
-def kinds_of(tables: Tables) -> Kinds:
-    """The kinds of nodes of an instance, in the order of the nodes."""
+def kinds_of(tables: Tables, most: int) -> Kinds:
+    """The kinds of nodes of an instance, in the order of the nodes, or at most so many groups.
+
+    Kinds of like speed share a group.
+    """
     open_to = np.ascontiguousarray(np.packbits(tables.allow_mask, axis=0).T)
     known: dict[tuple[object, ...], int] = {}
     node: list[int] = []
@@ -162,7 +193,12 @@ def kinds_of(tables: Tables) -> Kinds:
             known[key] = len(node)
             node.append(k)
         of_node.append(known[key])
-    return Kinds(np.array(of_node, np.int64), np.array(node, np.int64))
+    kind, first = np.array(of_node, np.int64), np.array(node, np.int64)
+    group = np.arange(len(first))
+    if len(first) > most:
+        rank = np.argsort(np.argsort(tables.speed[first], kind="stable"), kind="stable")
+        group = rank * most // len(first)
+    return Kinds(group[kind], first, group)
 
 
 def near_arrivals(

@@ -21,7 +21,7 @@ from offload.bounding.windows import Windows
 __all__ = ["Before", "Loads", "Window"]
 
 _GRID = 256  # heads, and tails, that windows begin and end with
-_LAGS = 24  # distances to a task by which its ancestors are told apart
+_LAGS = 8  # distances to a task by which its ancestors are told apart
 _ROUNDS = 3  # windows for which prices of their own are looked for
 
 

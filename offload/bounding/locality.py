@@ -25,7 +25,7 @@ from offload.bounding.windows import Windows
 __all__ = ["Local"]
 
 _CELLS = 6_000_000  # distances kept
-_MOST = 32  # ancestors of a task that are looked at
+_MOST = 16  # ancestors of a task that are looked at
 _CHUNK = 1_000_000  # cells worked on together
 
 

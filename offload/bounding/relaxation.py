@@ -50,9 +50,18 @@ class Relaxation:
     # -- times -----------------------------------------------------------------------------------
 
     @cached_property
+    def refusal(self) -> str | None:
+        """Why no plan exists, where that is proved."""
+        if self.windows.refusal is not None:
+            return self.windows.refusal
+        if not self._fits:
+            return "the nodes have no room for all that is resident"
+        return self._lifted.refusal
+
+    @property
     def feasible(self) -> bool:
-        """False if it is proved that no plan exists: some task has nowhere to run in time."""
-        return bool(np.isfinite(self.windows.times).any(axis=1).all()) and self._fits
+        """False if it is proved that no plan exists."""
+        return self.refusal is None
 
     @property
     def _fits(self) -> bool:
@@ -79,7 +88,9 @@ class Relaxation:
     def _sizes(self) -> FloatArray:
         """Resident bytes of each task; float64[T, G]."""
         every = np.arange(self.tables.tasks)[:, None]
-        held = self.tables.resident_of(every, self.windows.kinds.node[None, :])
+        held = self.windows.kinds.gather(
+            lambda nodes: self.tables.resident_of(every, nodes[None, :])
+        )
         return np.where(np.isfinite(self.windows.times), held, np.inf)
 
     @cached_property
@@ -167,7 +178,8 @@ class Relaxation:
     @cached_property
     def _node_loads(self) -> FloatArray:
         """Seconds that each task keeps a node of each kind busy; float64[T, G]."""
-        slots = np.maximum(self.tables.node_slots[self.windows.kinds.node], 1)
+        slots = np.ones(self.windows.kinds.number)
+        np.maximum.at(slots, self.windows.kinds.of_node, self.tables.node_slots)
         result: FloatArray = self.loads.load / slots
         return result
 
@@ -267,7 +279,8 @@ class Relaxation:
         """Weighted earliest finish and lateness of each task on each group of nodes."""
         windows, tables = self._lifted, self.tables
         finish = np.where(np.isfinite(windows.times), windows.head + windows.least, 0.0)
-        late = np.maximum(finish - tables.due[:, None], 0.0)
+        due = np.where(np.isfinite(tables.due), tables.due, np.finfo(float).max)
+        late = np.maximum(finish - due[:, None], 0.0)
         share = weights.get("completion", 0.0) * finish + weights.get("tardiness", 0.0) * late
         result: FloatArray = tables.weight[:, None] * share
         return result

@@ -28,16 +28,7 @@ def place_costs(tables: Tables, kinds: Kinds, weights: Mapping[str, float]) -> F
     Running it, in the mode that adds least, fetching what it reads, and moving it. Infinite where
     it cannot run.
     """
-    task, node = np.arange(tables.tasks)[:, None], kinds.node[None, :]
-    best = np.full((tables.tasks, kinds.number), np.inf)
-    for mode in range(tables.modes):
-        power = weights.get("energy", 0.0) * tables.busy_power[kinds.node, mode]
-        power = power + weights.get("cost", 0.0) * tables.node_price[kinds.node]
-        risk = weights.get("risk", 0.0) * tables.failure_rate[kinds.node]
-        time = tables.execution(task, node, np.full_like(node, mode))
-        fine = np.isfinite(time)
-        spent = np.where(fine, time, 0.0) * (tables.task_slots[:, None] * power + risk)
-        best = np.minimum(best, np.where(fine, spent, np.inf))
+    best = kinds.gather(lambda nodes: _running(tables, nodes, weights))
     if any(weights.get(metric, 0.0) > 0 for metric in _MOVING):
         if len(tables.reads.values):
             fetched = kinds.least(_fetch_costs(tables, weights))
@@ -48,6 +39,23 @@ def place_costs(tables: Tables, kinds: Kinds, weights: Mapping[str, float]) -> F
             every = np.arange(tables.nodes)[None, :]
             size, at = tables.move_bytes[moved, None], tables.at[moved, None]
             best[moved] += kinds.least(_moving(tables, weights, size, at, every))
+    return best
+
+
+def _running(
+    tables: Tables, nodes: NDArray[np.integer], weights: Mapping[str, float]
+) -> FloatArray:
+    """Least weighted sum of metrics by running each task on some nodes; float64[T, n]."""
+    task, node = np.arange(tables.tasks)[:, None], nodes[None, :]
+    best = np.full((tables.tasks, len(nodes)), np.inf)
+    for mode in range(tables.modes):
+        power = weights.get("energy", 0.0) * tables.busy_power[nodes, mode]
+        power = power + weights.get("cost", 0.0) * tables.node_price[nodes]
+        risk = weights.get("risk", 0.0) * tables.failure_rate[nodes]
+        time = tables.execution(task, node, np.full_like(node, mode))
+        fine = np.isfinite(time)
+        spent = np.where(fine, time, 0.0) * (tables.task_slots[:, None] * power + risk)
+        best = np.minimum(best, np.where(fine, spent, np.inf))
     return best
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offload.arrays import FloatArray
 from offload.bounding.delays import (
@@ -21,6 +22,8 @@ from offload.tables import Tables
 __all__ = ["Windows"]
 
 _EXACT = 4_000_000  # item-pair cells up to which delays of each pair of nodes are used
+_CELLS = 4_000_000  # tasks times groups of nodes
+_FEWEST = 16  # groups of nodes, however many tasks there are
 _NEVER = 1e300  # seconds: a deadline where there is none, but one that can be reckoned with
 _SLACK = 1e-6  # relative: what breaks a capacity or a deadline by less is not ruled out
 
@@ -38,32 +41,46 @@ class Windows:
     Attributes
     ----------
     kinds
-        The G kinds of nodes; each node its own where pairs of nodes are told apart.
+        The G groups of nodes; each node its own where pairs of nodes are told apart.
     times : float64[T, G]
         Least execution times; infinite where a task cannot run, however much is planned for it.
     ready : float64[T, G]
         Release, and arrival of what the task reads and of its present state.
     head, tail : float64[T, G]
         Earliest start, and least time from the finish to the end of any plan.
+    refusal : str or None
+        Why there is no plan, if some task has nowhere to run.
     """
 
     def __init__(self, tables: Tables, latest: float = np.inf) -> None:
         self.tables, self.latest = tables, latest
         self.exact = tables.items * tables.nodes**2 <= _EXACT
         self.tie = tied_edges(tables)
-        self.kinds = node_by_node(tables) if self.exact else kinds_of(tables)
+        most = max(_FEWEST, _CELLS // max(1, tables.tasks))
+        self.kinds = node_by_node(tables) if self.exact else kinds_of(tables, most)
         self.delays = item_delays(tables, np.arange(tables.items)) if self.exact else None
         self.order = {back: layers(tables, back) for back in (False, True)}
-        self.times = fastest(tables, self.kinds.node)
-        self._bar_full_nodes()
+        self.times = self.kinds.gather(self._times_on)
+        self._bar_by_groups()
+        self.refusal: str | None = None
+        self._refuse("some task has no node with room for it and its group")
         self.ready = self._ready()
         self.head = self._sweep(self.ready, back=False)
-        self.due_by: FloatArray | None = None
+        self.tail = self._sweep(np.zeros(self.times.shape), back=True)
+        self._bar_unreached()
         if np.isfinite(tables.deadline).any() or np.isfinite(latest):
             self._bar_late()
-        self.tail = self._sweep(np.zeros(self.times.shape), back=True)
-        # What nothing can reach, or what can reach nothing, does not run there.
+            self._refuse("some task cannot meet its deadline, or one after it cannot")
+
+    def _bar_unreached(self) -> None:
+        """What nothing can reach, or what can reach nothing, does not run there."""
         self.times[~np.isfinite(self.head + self.tail)] = np.inf
+        self._refuse("some task cannot be reached from those it needs")
+
+    def _refuse(self, why: str) -> None:
+        """Keep the first reason for which some task has nowhere to run."""
+        if self.refusal is None and not np.isfinite(self.times).any(axis=1).all():
+            self.refusal = why
 
     @property
     def least(self) -> FloatArray:
@@ -76,6 +93,7 @@ class Windows:
             self.head = self._sweep(self.ready, back=False, lift=heads)
         if tails is not None:
             self.tail = self._sweep(np.zeros(self.times.shape), back=True, lift=tails)
+        self._bar_unreached()
 
     def paths(self) -> FloatArray:
         """Least latency of a plan with each task on each node; float64[T, G]."""
@@ -95,20 +113,26 @@ class Windows:
 
     # -- where it may run ------------------------------------------------------------------------
 
-    def _bar_full_nodes(self) -> None:
-        """Tasks that alone, or with those they must be with, need more memory than a node has."""
-        tables, node = self.tables, self.kinds.node
-        room = tables.memory_capacity[node] * (1 + _SLACK)
-        bounded = np.isfinite(room).any() and bool(tables.memory.any() or tables.resident.any())
-        if bounded:
+    def _times_on(self, nodes: NDArray[np.integer]) -> FloatArray:
+        """Least execution times on some nodes, infinite too where a task alone has no room."""
+        tables = self.tables
+        times = fastest(tables, nodes)
+        room = tables.memory_capacity[nodes] * (1 + _SLACK)
+        if np.isfinite(room).any() and (tables.memory.any() or tables.resident.any()):
             every = np.arange(tables.tasks)[:, None]
             # What takes no time holds no working memory; a part of a divisible task needs less.
-            working = np.where(self.times > 0, tables.memory_of(every, node[None, :]), 0.0)
-            need = working + tables.resident_of(every, node[None, :])
-            self.times[(need > room) & ~tables.divisible[:, None]] = np.inf
+            working = np.where(times > 0, tables.memory_of(every, nodes[None, :]), 0.0)
+            need = working + tables.resident_of(every, nodes[None, :])
+            times[(need > room) & ~tables.divisible[:, None]] = np.inf
+        return times
+
+    def _bar_by_groups(self) -> None:
+        """Tasks that must be together can run only where all of them can, and have room."""
+        tables, node = self.tables, self.kinds.node
+        room = tables.memory_capacity[node] * (1 + _SLACK)
         for rows in members(tables, "together"):
             fine = np.isfinite(self.times[rows]).all(axis=0)
-            if bounded:
+            if self.kinds.pure:
                 fine &= tables.resident_of(rows[:, None], node[None, :]).sum(axis=0) <= room
             self.times[np.ix_(rows, np.flatnonzero(~fine))] = np.inf
 
@@ -135,11 +159,12 @@ class Windows:
         deadline = np.minimum(self.tables.deadline, self.latest) * (1 + _SLACK)
         by = np.repeat(-np.minimum(deadline, _NEVER)[:, None], self.kinds.number, axis=1)
         # Latest finishes are tails that begin at minus the deadlines.
-        self.due_by = -self._sweep(by, back=True)
-        late = self.head + self.least > self.due_by
+        due_by = -self._sweep(by, back=True)
+        late = self.head + self.least > due_by
         if late.any():
             self.times[late] = np.inf
             self.head = self._sweep(self.ready, back=False)
+            self.tail = self._sweep(np.zeros(self.times.shape), back=True)
 
 
 def _fetches(tables: Tables) -> FloatArray:
