@@ -85,10 +85,10 @@ def test_no_plan_is_status_1_and_says_why(here: Path) -> None:
     assert proved.status == 1
     assert proved.out.startswith("infeasible: ")
     assert not (here / "street.plan.json").exists()
-    unknown = run("solve", "street.json", "-m", "heft", "--limit", "latency=0.69", "--json")
+    unknown = run("solve", "street.json", "-m", "heft", "--limit", "energy=9.45", "--json")
     assert unknown.status == 1
     assert unknown.json()["status"] == "unknown"
-    assert "latency" in unknown.json()["reason"]
+    assert "energy" in unknown.json()["reason"]
     assert unknown.json()["metrics"] is None
 
 

@@ -60,11 +60,11 @@ def test_a_method_that_was_named_is_not_left_out() -> None:
 
 
 def test_methods_without_a_plan_come_last() -> None:
-    tasks = (Task("a", work=2, resident=1), Task("b", work=2, resident=1))
-    nodes = (Node("small", speed=9, memory=1), Node("large", memory=2))
-    links = (offload.Link("small", "large", bandwidth=1),)
-    problem = Problem(network=Network(nodes, links), graph=Graph(tasks), limits={"cost": 1})
-    table = offload.compare(problem, ["cloud", "heft"], limits={"latency": 0.1})
+    # Three tasks of 2 s on two nodes need 4 s, though their work alone would take 3 s.
+    tasks = tuple(Task(f"t{i}", work=2) for i in range(3))
+    nodes = (Node("edge"), Node("cloud", tier="cloud"))
+    problem = Problem(network=Network(nodes), graph=Graph(tasks))
+    table = offload.compare(problem, ["cloud", "heft"], limits={"latency": 3.5})
     assert list(table["status"]) == ["unknown", "unknown"]
     assert table["objective"].isna().all()
     assert table["reason"].str.contains("latency").all()
