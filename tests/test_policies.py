@@ -61,7 +61,8 @@ def test_a_task_without_room_is_promised_some_in_a_second_try() -> None:
 
 
 def test_without_any_room_the_answer_is_unknown() -> None:
-    problem = alike(3, Node("a", memory=2), Node("b", memory=2), resident=2)
+    # Three tasks of 2 bytes fill 6 bytes in all, but neither node has room for two of them.
+    problem = alike(3, Node("a", memory=3), Node("b", memory=3), resident=2)
     for method in [*LISTS, *POLICIES]:
         result = offload.solve(problem, method)
         assert (result.status, result.plan) == ("unknown", None), method
