@@ -7,6 +7,7 @@ from math import inf
 
 import numpy as np
 
+from offload.arrays import IntArray
 from offload.errors import OffloadError
 from offload.heuristics.annealing import Annealing
 from offload.heuristics.decisions import Decisions, codecs_of, decide, topological_order
@@ -21,7 +22,9 @@ __all__ = ["anneal"]
 
 _DEFAULT_WORK = 200_000  # plans timed where neither clock nor work is limited
 _ROUNDS = 7  # shares of the first, second and third round: 1, 2 and 4 of these
-_CUTS = 16  # places at which the order of tasks is cut between two nodes
+_CUTS = 17  # places at which the order of tasks is cut between two nodes, at most
+_CELLS = 5_000_000  # tasks and edges of all these placements together, at most
+_STARTS = 4  # of them that are improved
 _EVERY = 1.0  # seconds between reports of better plans, at least
 _SEARCHES = ("auto", "sequences", "decoding")
 
@@ -105,11 +108,13 @@ def _at_first(tables: Tables) -> Decisions:
 
 
 def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Plan | None:
-    tables, problem = request.problem.tables, request.problem
+    problem = request.problem
+    tables = problem.tables
     search = SequenceSearch(tables, decisions, request.seed)
     order = topological_order(problem, -upward_ranks(tables))
-    if tables.tasks * tables.nodes**2 <= 1_000_000:
-        search.add_best(_cut_in_two(tables, order), order, 4)
+    count = _CELLS // (tables.nodes**2 * (tables.tasks + tables.edges + 1))
+    if count > 1:
+        search.add_best(_cut_in_two(tables, order, min(count, _CUTS)), order, _STARTS)
     told, known, plan = time.monotonic(), inf, None
 
     def tell() -> None:
@@ -120,7 +125,7 @@ def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Pl
         best = search.best
         search.state.load(best.nodes, best.order)
         known = best.length
-        plan = search.state.decisions().evaluate(problem, request.goal.limits).plan()
+        plan = search.state.plan()
         request.report(plan, None)
         told = time.monotonic()
 
@@ -138,18 +143,18 @@ def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Pl
     return plan
 
 
-def _cut_in_two(tables: Tables, order: np.ndarray) -> np.ndarray:
+def _cut_in_two(tables: Tables, order: IntArray, count: int) -> IntArray:
     """Placements that put the first tasks of an order on one node and the rest on another.
 
-    For all pairs of nodes and several places of the cut; tasks that cannot be on theirs go to the
-    other, or where they can. int32[B, T].
+    For all pairs of nodes and ``count`` places of the cut; tasks that cannot be on theirs go to
+    the other, or where they can. int32[B, T].
     """
     tasks, nodes = tables.tasks, tables.nodes
     fine = np.array([np.isfinite(tables.row(i)) for i in range(tasks)])
     first = fine.argmax(axis=1)
     rank = np.empty(tasks, np.int64)
     rank[order] = np.arange(tasks)
-    task, cuts = np.arange(tasks), np.unique(np.linspace(0, tasks, _CUTS + 1).astype(int))
+    task, cuts = np.arange(tasks), np.unique(np.linspace(0, tasks, count).astype(int))
     rows = []
     for k in range(nodes):
         for l in range(nodes):

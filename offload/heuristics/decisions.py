@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offload.arrays import BoolArray, IntArray
+from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.compression import fastest_codecs
 from offload.evaluator import Evaluation, evaluate
 from offload.plan import Plan
 from offload.problem import Problem
 from offload.tables import Tables
-from offload.transfers import EDGE
+from offload.transfers import EDGE, durations, required_transfers, timed_without_contention
 
-__all__ = ["Decisions", "codecs_of", "decide", "topological_order"]
+__all__ = ["Decisions", "codecs_of", "decide", "plan_at", "topological_order"]
 
 
 class Decisions(NamedTuple):
@@ -108,3 +109,41 @@ def codecs_of(tables: Tables, nodes: IntArray) -> IntArray | None:
         return None
     src, dst = nodes[..., tables.edge_src], nodes[..., tables.edge_dst]
     return fastest_codecs(tables, tables.edge_item, src, dst)
+
+
+def plan_at(
+    tables: Tables,
+    nodes: IntArray,
+    start: FloatArray,
+    finish: FloatArray,
+    copies: BoolArray | None = None,
+    moved: Mapping[tuple[int, int, int], tuple[float, float]] | None = None,
+) -> Plan:
+    """The plan of tasks at known times, in their nodes' fastest modes, with the fastest codecs.
+
+    Parameters
+    ----------
+    nodes, start, finish : [T]
+        Where and when tasks run, in seconds.
+    copies : bool[D, K], optional
+        Placed copies of data.
+    moved : mapping, optional
+        Start and arrival of transfers by (kind, what moves, node), where links are contended;
+        without it each starts when its source has finished.
+    """
+    holders = None if copies is None else (tables.home | copies)[None]
+    required = required_transfers(
+        tables, nodes[None, :], codecs_of(tables, nodes[None, :]), holders
+    )
+    rows = required.rows
+    if moved is None:
+        total = durations(tables, rows).total
+        timed = timed_without_contention(tables, rows, finish[None, :], total)
+    else:
+        keys = zip(rows.kind.tolist(), rows.ref.tolist(), rows.dst.tolist(), strict=True)
+        booked = np.array([moved[key] for key in keys], float).reshape(-1, 2)
+        timed = rows._replace(start=booked[:, 0].copy(), finish=booked[:, 1].copy())
+    return Plan.assemble(
+        tables.problem, nodes, start, finish, required._replace(rows=timed),
+        modes=tables.fastest_mode[nodes], copies=copies,
+    )  # fmt: skip

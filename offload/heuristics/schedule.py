@@ -8,14 +8,13 @@ from math import inf
 import numpy as np
 
 from offload.arrays import BoolArray, FloatArray
-from offload.heuristics.decisions import codecs_of
+from offload.heuristics.decisions import plan_at
 from offload.heuristics.deliveries import Deliveries
 from offload.heuristics.machines import Queues, WithGaps
 from offload.heuristics.placer import Placer, Stuck
 from offload.heuristics.timeline import Timeline
 from offload.plan import Plan
 from offload.tables import Tables
-from offload.transfers import durations, required_transfers, timed_without_contention
 
 __all__ = ["Schedule", "with_retries"]
 
@@ -174,23 +173,9 @@ class Schedule:
 
     def plan(self) -> Plan:
         """The finished schedule."""
-        tables, nodes = self.tables, self.placer.node
-        codecs = codecs_of(tables, nodes[None, :])
-        holders = None if self.copies is None else self.holders[None]
-        required = required_transfers(tables, nodes[None, :], codecs, holders)
-        rows = required.rows
-        if self.deliveries.contended:
-            keys = zip(rows.kind.tolist(), rows.ref.tolist(), rows.dst.tolist(), strict=True)
-            booked = np.array([self.deliveries.moved[key] for key in keys], float).reshape(-1, 2)
-            timed = rows._replace(start=booked[:, 0].copy(), finish=booked[:, 1].copy())
-        else:
-            total = durations(tables, rows).total
-            timed = timed_without_contention(tables, rows, self.finish[None, :], total)
-        transfers = required._replace(rows=timed)
-        return Plan.assemble(
-            tables.problem, nodes, self.start, self.finish, transfers,
-            modes=tables.fastest_mode[nodes], copies=self.copies,
-        )  # fmt: skip
+        nodes, start, finish = self.placer.node, self.start, self.finish
+        moved = self.deliveries.moved if self.deliveries.contended else None
+        return plan_at(self.tables, nodes, start, finish, self.copies, moved)
 
 
 def with_retries(

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from offload.arrays import FloatArray, IntArray
 from offload.compression import fastest_codecs
 from offload.features import Goal
-from offload.heuristics.decisions import Decisions, codecs_of
+from offload.heuristics.decisions import Decisions, codecs_of, plan_at
+from offload.plan import Plan
 from offload.tables import TOLERANCE, Tables
 
 __all__ = ["Sequences", "applies"]
@@ -216,6 +217,11 @@ class Sequences:
     def holds(self) -> bool:
         """Whether every transfer has a route and all residents fit."""
         return self.length < self.never and self.excess == 0
+
+    def plan(self) -> Plan:
+        """The schedule as a plan."""
+        start, finish, _ = self.times
+        return plan_at(self.tables, self.nodes.copy(), start, finish, self.copies)
 
     def decisions(self) -> Decisions:
         """Node of each task and a topological order by start, with modes and codecs."""
