@@ -35,9 +35,10 @@ def entries() -> Iterator[dict[str, Entry]]:
     table.update(before)
 
 
-def test_no_heuristic_is_better_than_the_best_of_all() -> None:
+def best_is_best(seeds: range) -> None:
+    """No heuristic alone gives a better plan than the best of all."""
     compared = 0
-    for seed in range(6):
+    for seed in seeds:
         problem = draw_problem(seed, ALL, tasks=(3, 9), nodes=(2, 4), minimize=["energy"])
         best = offload.solve(problem, "best-of")
         for entry in constructive(request(problem)):
@@ -48,7 +49,16 @@ def test_no_heuristic_is_better_than_the_best_of_all() -> None:
                 compared += 1
         if best.plan is not None:
             assert offload.check(problem, best.plan) == []
-    assert compared > 60
+    assert compared > 10 * len(seeds)
+
+
+def test_no_heuristic_is_better_than_the_best_of_all() -> None:
+    best_is_best(range(2))
+
+
+@pytest.mark.slow
+def test_no_heuristic_is_better_than_the_best_of_all_on_many() -> None:
+    best_is_best(range(2, 20))
 
 
 def test_only_what_honours_the_instance_takes_part(paper: Problem) -> None:

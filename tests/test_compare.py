@@ -18,7 +18,7 @@ COLUMNS = ["method", "status", "objective", "bound", "gap", "seconds", "stopped"
 @pytest.fixture(scope="module")
 def table(instances: Path) -> pd.DataFrame:
     """All methods on the example of the HEFT paper."""
-    return offload.compare(offload.load(instances / "topcuoglu-2002.json"))
+    return offload.compare(offload.load(instances / "topcuoglu-2002.json"), time_limit=5)
 
 
 def test_all_methods_are_compared_best_first(table: pd.DataFrame) -> None:

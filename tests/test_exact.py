@@ -21,7 +21,7 @@ from offload.features import FEATURES
 from offload.problem import METRICS
 
 EXACT = [entry.name for entry in registry.entries().values() if entry.kind == "exact"]
-FEW, ALL = range(60), range(60, 300)
+FEW, ALL = range(30), range(30, 300)
 SECONDS = 60.0
 
 

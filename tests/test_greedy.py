@@ -7,7 +7,7 @@ import pytest
 from drawing import draw_problem
 
 import offload
-from offload import Codec, Data, Edge, Graph, Link, Mode, Network, Node, Problem, Task
+from offload import Codec, Data, Edge, Graph, Link, Mode, Network, Node, Plan, Problem, Task
 from offload.features import FEATURES, goal_of
 from offload.heuristics.arrivals import Arrivals
 from offload.heuristics.loads import Channels, Loads
@@ -19,12 +19,18 @@ ALL = [name for name in FEATURES if name != "splitting"]
 WEIGHTS = {"energy": 2.0, "cost": 0.5, "risk": 3.0, "traffic": 0.25}
 
 
+def at_random(problem: Problem, seed: int) -> Plan | None:
+    """A plan of random places, as it is: neither mended nor improved."""
+    asked = Request(problem, goal_of(problem, limits={}), seed=seed, work_limit=0.0)
+    return find("random").load()(asked).plan
+
+
 def test_prices_add_up_to_the_metrics() -> None:
     """Tasks placed one by one pay in sum what the plan's metrics say."""
     features = [name for name in ALL if name not in ("copies", "deadline", "limits")]
     for seed in range(60):
         problem = draw_problem(seed, features, tasks=(2, 9), nodes=(1, 5))
-        plan = offload.solve(problem, "random", limits={}, seed=seed).plan
+        plan = at_random(problem, seed)
         if plan is None:
             continue
         tables = problem.tables
@@ -69,7 +75,7 @@ def test_what_follows_is_priced_exactly_on_a_tree() -> None:
 def test_loads_are_those_of_the_period() -> None:
     for seed in range(60):
         problem = draw_problem(seed, ALL, tasks=(2, 9), nodes=(2, 5), minimize=["period"])
-        plan = offload.solve(problem, "random", minimize="period", limits={}, seed=seed).plan
+        plan = at_random(problem, seed)
         if plan is None or len(plan.copies.data):
             continue
         tables = problem.tables
@@ -173,10 +179,10 @@ def test_copies_are_placed_where_they_save_time() -> None:
     assert (plan.metrics["latency"], plan.copies.node.tolist()) == (10, [1])
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_plans_hold_whatever_is_minimized(metric: str) -> None:
+def plans_hold(metric: str, seeds: range) -> None:
+    """Greedy plans of random instances keep every rule, and there mostly is one."""
     method, found = find("greedy").load(), 0
-    for seed in range(12):
+    for seed in seeds:
         problem = draw_problem(3000 + seed, ALL, tasks=(1, 10), nodes=(1, 5), minimize=[metric])
         answer = method(Request(problem, goal_of(problem)))
         if answer.plan is None:
@@ -184,4 +190,15 @@ def test_plans_hold_whatever_is_minimized(metric: str) -> None:
             continue
         found += 1
         assert offload.check(problem, answer.plan) == [], problem.name
-    assert found >= 10
+    assert found >= 0.8 * len(seeds)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_plans_hold_whatever_is_minimized(metric: str) -> None:
+    plans_hold(metric, range(6))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", METRICS)
+def test_plans_hold_on_many_whatever_is_minimized(metric: str) -> None:
+    plans_hold(metric, range(6, 46))

@@ -115,7 +115,7 @@ import sys, offload
 for name in ("crossing-12", "saga-rand-n20-m4"):
     problem = offload.load(f"{sys.argv[1]}/{name}.json")
     for method in sys.argv[2:]:
-        result = offload.solve(problem, method, seed=3)
+        result = offload.solve(problem, method, seed=3, work_limit=1000)
         parts = result.plan.parts if result.plan is not None else None
         print(name, method, result.objective, parts and [column.tolist() for column in parts])
 """

@@ -87,9 +87,10 @@ def test_repair_stops_when_it_is_told_to() -> None:
     assert repaired(request(problem, work_limit=0.0), plan) is plan
 
 
-def test_repair_is_the_same_every_time_and_never_worse() -> None:
+def repairs(seeds: range) -> None:
+    """Repair does the same every time, never harm, and mostly good."""
     broken = better = 0
-    for seed in range(60):
+    for seed in seeds:
         problem = draw_problem(seed, ALL, tasks=(2, 9), nodes=(2, 5))
         asked = request(problem, seed=seed)
         plan = place_anyhow(asked)
@@ -102,8 +103,17 @@ def test_repair_is_the_same_every_time_and_never_worse() -> None:
         better += not excess_of(asked.goal, first)
         if not excess_of(asked.goal, first):
             assert offload.check(problem, first) == [], problem.name
-    assert broken >= 10
+    assert broken >= len(seeds) // 6
     assert better >= 0.8 * broken
+
+
+def test_repair_is_the_same_every_time_and_never_worse() -> None:
+    repairs(range(20))
+
+
+@pytest.mark.slow
+def test_repair_is_the_same_every_time_and_never_worse_on_many() -> None:
+    repairs(range(20, 120))
 
 
 def test_a_place_is_found_where_the_methods_get_stuck() -> None:
