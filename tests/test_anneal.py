@@ -11,7 +11,7 @@ from brute_force import everything
 from drawing import draw_problem
 
 import offload
-from offload import Edge, Graph, Link, Network, Node, OffloadError, Problem, Task
+from offload import Edge, Graph, Link, Mode, Network, Node, OffloadError, Problem, Task
 from offload.features import FEATURES, goal_of
 from offload.heuristics.annealing import Annealing
 from offload.heuristics.changes import Changes
@@ -161,6 +161,19 @@ def test_changes_are_decisions_that_can_be_decoded() -> None:
             if part is not None and (part != old[None]).any():
                 seen.add(name)
     assert seen == {"nodes", "order", "modes", "codecs", "copies"}
+
+
+def test_modes_are_chosen_where_no_task_may_move() -> None:
+    # Only the first node has a second mode: changes of the other task's mode come to nothing.
+    eco = Mode("eco", speed=0.5, busy_power=1)
+    nodes = (Node("a", busy_power=10, modes=(eco,)), Node("b", busy_power=10))
+    tasks = (Task("s", work=1, allow=("a",)), Task("t", work=1, allow=("b",)))
+    problem = Problem(
+        network=Network(nodes), graph=Graph(tasks), minimize={"energy": 1.0, "latency": 1e-3}
+    )
+    plan = find("anneal").load()(Request(problem, goal_of(problem), work_limit=500.0)).plan
+    assert plan is not None
+    assert plan.metrics["energy"] == pytest.approx(12)  # 1 W for 2 s, 10 W for 1 s
 
 
 def test_from_a_placement_that_does_not_hold_to_one_that_does() -> None:

@@ -145,7 +145,7 @@ class Changes:
 
     def _reassign(self, made: Decisions, b: int, task: int) -> None:
         node = self._target(made, b, task)
-        if node is None:
+        if node is None and self.free:
             task = self.rng.choice(self.free)
             node = self._target(made, b, task)
         if node is not None:
