@@ -41,11 +41,15 @@ class Places(NamedTuple):
     own: BoolArray
 
 
-def places(state: Sequences, tasks: Sequence[int], within: int) -> Places:
+def places(
+    state: Sequences, tasks: Sequence[int], within: int, price: FloatArray | None = None
+) -> Places:
     """All moves of some tasks.
 
     Parameters
     ----------
+    price : float64[M, K], optional
+        Seconds to add to what a task is worth on a node, its own left out.
     within
         For how many of the tasks, the first ones, to look at places on their own node too.
 
@@ -64,21 +68,23 @@ def places(state: Sequences, tasks: Sequence[int], within: int) -> Places:
         line += one
         line.append(-1)
     flat = np.array(line)
-    before, after = flat[:-1], flat[1:]
+    before, after = flat[:-1], flat[1:]  # -1, the last, stands for none
     node = np.repeat(state.every, count)
     finish, path = (np.append(times, 0.0) for times in state.times[1:])
     head, tail, span = _estimates(state, tasks, finish, path)
-    h, t = head[:, node], tail[:, node]
-    done, rest = finish[before], path[after]
+    if price is not None:
+        span = span + price
+    h, t = head.take(node, 1), tail.take(node, 1)
+    done, rest = finish.take(before), path.take(after)
     value = np.maximum(h, done)
     value += np.maximum(t, rest)
-    value += span[:, node]
+    value += span.take(node, 1)
     finish[-1] = path[-1] = inf  # nothing before the first place, nothing behind the last
-    open_ = path[before] > t
+    open_ = path.take(before) > t
     open_ |= done <= h
-    open_ &= finish[after] > h
+    open_ &= finish.take(after) > h
     value[~open_] = inf
-    own = state.nodes[tasks][:, None] == node
+    own = state.nodes.take(tasks)[:, None] == node
     value[own] = inf
     for m, i in enumerate(tasks[:within]):
         k = state.node[i]

@@ -18,7 +18,7 @@ import numpy as np
 from offload.arrays import FloatArray, IntArray
 from offload.heuristics.clusters import Clusters
 from offload.heuristics.decisions import Decisions
-from offload.heuristics.insertion import Places, places
+from offload.heuristics.insertion import places
 from offload.heuristics.sequences import Sequences
 from offload.tables import Tables
 
@@ -26,7 +26,7 @@ __all__ = ["SequenceSearch"]
 
 _CELLS = 30_000  # task and place pairs that are looked at in one step
 _TASKS = 12  # tasks that are looked at in one step, at most
-_WITHIN = 4  # of these, how many on their own node too
+_WITHIN = 2  # of these, how many on their own node too
 _OWN = 4.0  # temperatures by which a place on the same node has to be better
 _TENURE = 10  # steps for which a task does not go back, at least; twice that at most
 _CLUSTERS = 64  # clusters timed at once
@@ -196,10 +196,9 @@ class SequenceSearch:
     def _move_task(self, temperature: float) -> None:
         self._step += 1
         tasks = self._sample()
-        found = places(self.state, tasks, _WITHIN)
+        found = places(self.state, tasks, _WITHIN, self._memory(tasks))
         value = found.value
-        value += self._memory(tasks, found)
-        blocked = self._tabu[tasks][:, found.node] > self._step
+        blocked = (self._tabu.take(tasks, 0) > self._step).take(found.node, 1)
         if self._local is not None:
             blocked &= value >= self._local.length * (1 - 1e-9)
         at = self.rng.randrange(_NOISE - value.size) if value.size < _NOISE else 0
@@ -230,20 +229,20 @@ class SequenceSearch:
                 tasks = state.lines[int(over.argmax())]
         return rng.sample(tasks, min(len(tasks), self._least))
 
-    def _memory(self, tasks: list[int], found: Places) -> FloatArray | float:
-        """The price of the memory that each move takes beyond what there is; [M, P]."""
+    def _memory(self, tasks: list[int]) -> FloatArray | None:
+        """The price of the memory that each move takes beyond what there is; [M, K]."""
         state = self.state
         if not state.bounded:
-            return 0.0
+            return None
         size = state.resident(tasks)
-        here, row = state.nodes[tasks], self._row[: len(tasks)]
+        here, row = state.nodes.take(tasks), self._row[: len(tasks)]
         spare = state.room - state.held
-        over = np.maximum(-spare, 0.0)
         change = np.maximum(size - spare, 0.0)
-        change -= over
-        freed = over[here] - np.maximum(-spare[here] - size[row, here], 0.0)
-        change -= freed[:, None]
+        if (spare < 0).any():
+            over = np.maximum(-spare, 0.0)
+            change -= over
+            freed = over[here] - np.maximum(-spare[here] - size[row, here], 0.0)
+            change -= freed[:, None]
         change[row, here] = 0.0
         change *= self._price
-        priced: FloatArray = change[:, found.node]
-        return priced
+        return change
