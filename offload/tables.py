@@ -345,6 +345,19 @@ class Tables:
         task, node = first[:, None], np.arange(self.nodes)[None, :]
         return index.reshape(-1).astype(np.int32), self._permitted(task, node)
 
+    @cached_property
+    def may_run(self) -> list[list[int]]:
+        """The nodes on which each task may run; tasks with the same nodes share one list."""
+        known: dict[bytes, list[int]] = {}
+        result = []
+        for i in range(self.tasks):
+            fine = np.isfinite(self.row(i))
+            key = fine.tobytes()
+            if key not in known:
+                known[key] = np.flatnonzero(fine).tolist()
+            result.append(known[key])
+        return result
+
     def row(self, task: int, mode: ArrayLike | None = None) -> FloatArray:
         """Execution times of one task on each node, in seconds; float64[K], infinite where barred.
 

@@ -150,7 +150,7 @@ def _cut_in_two(tables: Tables, order: IntArray, count: int) -> IntArray:
     the other, or where they can. int32[B, T].
     """
     tasks, nodes = tables.tasks, tables.nodes
-    fine = np.array([np.isfinite(tables.row(i)) for i in range(tasks)])
+    fine = np.isfinite(tables.execution(np.arange(tasks)[:, None], np.arange(nodes)))
     first = fine.argmax(axis=1)
     rank = np.empty(tasks, np.int64)
     rank[order] = np.arange(tasks)

@@ -35,9 +35,6 @@ class Changes:
     def __init__(self, problem: Problem, rng: random.Random) -> None:
         self.problem, self.tables, self.rng = problem, problem.tables, rng
         tables = self.tables
-        self.allowed = [
-            np.flatnonzero(np.isfinite(tables.row(i))).tolist() for i in range(tables.tasks)
-        ]
         self.before: list[list[int]] = [
             tables.edge_src[tables.incoming.of(i)].tolist() for i in range(tables.tasks)
         ]
@@ -70,10 +67,10 @@ class Changes:
             self.members[u].append(i)
         self.choices: list[list[int]] = []
         for tasks in self.members:
-            common = set(self.allowed[tasks[0]]) if tasks else set()
+            common = tables.may_run[tasks[0]] if tasks else []
             for i in tasks[1:]:
-                common &= set(self.allowed[i])
-            self.choices.append(sorted(common) if len(common) > 1 else [])
+                common = sorted(set(common) & set(tables.may_run[i]))
+            self.choices.append(common if len(common) > 1 else [])
 
     def _kinds(self) -> list[tuple[float, Callable[[Decisions, int, int], None]]]:
         """The changes that an instance offers, each with its share of the draws."""

@@ -35,9 +35,9 @@ class Clusters:
 
     def __init__(self, state: Sequences) -> None:
         self.state, tables = state, state.tables
-        allowed = [np.flatnonzero(np.isfinite(tables.row(i))).tolist() for i in range(tables.tasks)]
-        self.allowed = [set(nodes) for nodes in allowed]
-        self.free = [i for i, nodes in enumerate(allowed) if len(nodes) > 1]
+        sets = {id(nodes): set(nodes) for nodes in tables.may_run}
+        self.allowed = [sets[id(nodes)] for nodes in tables.may_run]
+        self.free = [i for i, nodes in enumerate(tables.may_run) if len(nodes) > 1]
         self.beside = [
             [j for j, _ in state.outputs[i]] + [j for j, _ in state.inputs[i]]
             for i in range(tables.tasks)

@@ -110,7 +110,7 @@ class SequenceSearch:
         Parameters
         ----------
         stop
-            Asked every few moves: whether to stop at once.
+            Asked before each move: whether to stop at once.
         share
             Which share of all that may be spent is spent; the round cools down by the end of that
             too.
@@ -153,8 +153,6 @@ class SequenceSearch:
         most = max(_STEPS, _STEPS_A_TASK * self.tables.tasks)
         steps = min(_STEPS << min(self._rounds, 20), most)
         for begun in range(0, steps, between):
-            if stop():
-                return
             done = begun / steps
             if spent < 1:
                 done = max(done, (share() - spent) / (1 - spent))
@@ -162,6 +160,8 @@ class SequenceSearch:
             temperature = min(base, self.state.length) * heat * _COOLING ** -min(done, 1.0)
             self._move_cluster(temperature)
             for _ in range(between):
+                if stop():
+                    return
                 self._move_task(temperature)
 
     # -- moves -----------------------------------------------------------------------------------
