@@ -237,7 +237,7 @@ class SequenceSearch:
         size = state.resident(tasks)
         here, row = state.nodes.take(tasks), self._row[: len(tasks)]
         spare = state.room - state.held
-        change = np.maximum(size - spare, 0.0)
+        change: FloatArray = np.maximum(size - spare, 0.0)
         if (spare < 0).any():
             over = np.maximum(-spare, 0.0)
             change -= over
