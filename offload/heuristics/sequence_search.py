@@ -35,10 +35,11 @@ _STEPS = 300  # moves of single tasks in a round of the first generation
 _STEPS_A_TASK = 30  # moves in a round, at most, for each task
 _PATIENCE = 2  # rounds without a better schedule after which to look elsewhere
 _LINES = 6  # schedules to begin with there
+_KEPT = 3  # of so many schedules one is kept after each turn
 _SHAKES = 6  # clusters moved to get there
 _COOLING = 10.0  # ratio of a round's first to its last temperature
 # Rounds take these in turn: first temperature over latency, steps between clusters.
-_SETTINGS = ((0.003, 20),)
+_SETTINGS = ((0.003, 20), (0.01, 20))
 
 
 class Schedule(NamedTuple):
@@ -50,7 +51,7 @@ class Schedule(NamedTuple):
 
 
 class SequenceSearch:
-    """The search. Several schedules are improved in turn, and the worse half of them given up.
+    """The search. Several schedules are improved in turn, and the better third of them kept.
 
     Parameters
     ----------
@@ -128,9 +129,9 @@ class SequenceSearch:
         self._stale = 0 if self.best is not None and self.best.length < before else self._stale + 1
 
     def _renew(self) -> None:
-        """Go on with the better half; where nothing gets better any more, with what is near it."""
+        """Go on with the better third; where nothing gets better any more, with what is near it."""
         self._next.sort(key=lambda one: one.length)
-        self._alive, self._next = self._next[: (len(self._next) + 1) // 2], []
+        self._alive, self._next = self._next[: -(-len(self._next) // _KEPT)], []
         self._rounds += 1
         if len(self._alive) == 1 and self.best is not None and self._stale >= _PATIENCE:
             self._alive = [self._shaken(self.best) for _ in range(_LINES)]
