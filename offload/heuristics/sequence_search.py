@@ -37,6 +37,7 @@ _PATIENCE = 2  # rounds without a better schedule after which to look elsewhere
 _LINES = 6  # schedules to begin with there
 _KEPT = 3  # of so many schedules one is kept after each turn
 _SHAKES = 6  # clusters moved to get there
+_WARM = 200  # tasks above which temperatures fall in proportion
 _COOLING = 10.0  # ratio of a round's first to its last temperature
 # Rounds take these in turn: first temperature over latency, steps between clusters.
 _SETTINGS = ((0.003, 20), (0.01, 20))
@@ -148,6 +149,7 @@ class SequenceSearch:
 
     def _improve(self, stop: Callable[[], bool], share: Callable[[], float]) -> None:
         heat, between = _SETTINGS[self._rounds % len(_SETTINGS)]
+        heat *= min(1.0, _WARM / self.tables.tasks)  # one of many tasks changes little
         if not self.clusters.free:
             return
         spent = share()
