@@ -1,10 +1,11 @@
 """Decoding where every node has one slot and no link is contended: few array calls a step.
 
 Step q handles the q-th task of each plan. What a task needs is found by its place, the number
-``task * K + node``: the rows of its sources, where its delays begin, how long it runs. Rows belong
-to tasks and then to nodes (when the node is free), cells of a row to plans, so that inputs and the
-node are one gather. An order that is no topological permutation leaves a NaN: a source's row, or
-that of a task that never came, is still unset.
+``task * K + node``: the rows of its sources, where its delays begin, how long it runs; all that
+does not depend on times is made for several steps at once. Rows belong to tasks and then to nodes
+(when the node is free), cells of a row to plans, so that inputs and the node are one gather. An
+order that is no topological permutation leaves a NaN: a source's row, or that of a task that never
+came, is still unset.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Positions = NDArray[np.intp]
 _TABLE = 1 << 21  # cells that a table of places or delays may have
 _WIDEST = 8  # most inputs of a task: each task costs as much as the one with most
 _CELLS = 1 << 18  # cells of the rows of one chunk of plans, for the sake of caches
+_BLOCK = 1 << 12  # cells of the steps prepared at once, and of the edges
 _KEPT = 4  # scratch arrays kept for so many sizes of chunks
 
 
@@ -48,28 +50,56 @@ class Floors(NamedTuple):
         )  # fmt: skip
 
 
+class _Step(NamedTuple):
+    """What is known of one step before its inputs are; views into a block."""
+
+    inputs: Positions  # [B, width], their cells; the node is the last
+    delay: FloatArray  # [B, width]
+    length: FloatArray  # [B]
+    cell: Positions  # [B], of the task
+    node: Positions  # [B]
+
+
 class _Scratch:
     """Arrays for chunks of one size, used again and again: fresh memory costs too much."""
 
     def __init__(self, stepper: Stepper, plans: int) -> None:
         tasks, width, rows = stepper.tasks, stepper.width, stepper.rows
         self.plan = np.arange(plans)
-        self.first = self.plan[:, None] * tasks  # where each plan's tasks begin
         self.own = np.ascontiguousarray(np.repeat(self.plan[:, None], width, axis=1))
         self.sources = stepper.sources * plans
         self.task_row = np.repeat(np.arange(tasks) * plans, stepper.nodes)
         self.node_row = stepper.node_row * plans
-        self.by_plan = np.empty((plans, tasks), np.intp)
-        self.place_by_plan = np.empty((plans, tasks), np.intp)
+        self.first = self.plan[:, None] * tasks  # where each plan's tasks begin
+        self.by_plan, self.place_by_plan = (np.empty((plans, tasks), np.intp) for _ in range(2))
         self.place = np.empty((tasks, plans), np.intp)
         self.small = np.empty((plans, tasks), stepper.node_type)
         self.node = np.zeros((rows, plans), stepper.node_type)
-        self.time = np.empty(rows * plans)
-        self.cells, self.delay_at = (np.empty((plans, width), np.intp) for _ in range(2))
-        self.from_node = np.empty((plans, width), stepper.node_type)
-        self.arrival, self.delay = (np.empty((plans, width)) for _ in range(2))
-        self.begin, self.length, self.end = (np.empty(plans) for _ in range(3))
-        self.cell = np.empty(plans, np.intp)
+        self.time = np.empty((rows, plans))
+        self.depth = max(1, min(tasks, _BLOCK // plans))
+        shape = (self.depth, plans)
+        self.cell, self.at_node = (np.empty(shape, np.intp) for _ in range(2))
+        self.inputs, self.delay_at, self.from_node = (
+            np.empty((*shape, width), np.intp) for _ in range(3)
+        )
+        self.from_small = np.empty((*shape, width), stepper.node_type)
+        self.delay = np.empty((*shape, width))
+        self.length = np.empty(shape)
+        self.steps = [
+            _Step(*views)
+            for views in zip(
+                self.inputs, self.delay, self.length, self.cell, self.at_node, strict=True
+            )
+        ]
+        # The largest of each row of inputs: of pairs, of pairs of these, and so on.
+        self.arrival = np.empty((plans, width))
+        self.rounds = []
+        values = self.arrival.ravel()
+        while len(values) > plans:
+            larger = np.empty(len(values) // 2)
+            self.rounds.append((values[::2], values[1::2], larger))
+            values = larger
+        self.begin, self.end = values, np.empty(plans)
 
 
 class Stepper:
@@ -84,11 +114,9 @@ class Stepper:
         # for its end. Nodes have a second row for that start where there are such tasks.
         self.instant = bool((self.lasting == 0).any())
         self.rows = tasks + nodes * (2 if self.instant else 1) + 1
-        degree = tables.incoming.lengths
-        most = int(degree.max(initial=0)) + 1  # the last column is the node
-        self.width = 4 if most == 3 else most  # rows of 8, 16 and 32 bytes are copied fastest
+        self.width = _width(tables)
         self.node_type = np.min_scalar_type(max(nodes - 1, 0))
-        self._load_sources(tables, degree)
+        self._load_sources(tables, tables.incoming.lengths)
         self._load_delays(tables)
         self._kept: dict[int, _Scratch] = {}
 
@@ -139,7 +167,7 @@ class Stepper:
             own = floors.of(rows)
             self._start(scratch, nodes[rows], order[rows], own.shut)
             self._walk(scratch, own, None if began is None else began.ravel())
-            ended = scratch.time.reshape(self.rows, count)[:tasks]
+            ended = scratch.time[:tasks]
             np.maximum.reduce(ended, axis=0, initial=0.0, out=latency[rows])
             if began is not None:
                 start[rows], finish[rows] = began.T, ended.T
@@ -150,75 +178,98 @@ class Stepper:
     def _start(
         self, scratch: _Scratch, nodes: Positions, order: Positions, shut: BoolArray | None
     ) -> None:
-        """Places in order, a row a step; nodes by task; all tasks unset and all nodes free."""
-        at, place = scratch.by_plan, scratch.place_by_plan
-        np.add(order, scratch.first, out=at)
-        nodes.take(at, None, place, "clip")
-        np.multiply(order, self.nodes, out=at)
-        np.add(place, at, out=place)
-        np.copyto(scratch.place, place.T)
-        np.copyto(scratch.small, nodes, casting="unsafe")
-        np.copyto(scratch.node[: self.tasks], scratch.small.T)
-        time = scratch.time.reshape(self.rows, -1)
-        time[: self.tasks] = np.nan
-        time[self.tasks :] = 0.0
+        """Nodes by task and places in order; all tasks unset and all nodes free."""
+        s, tasks = scratch, self.tasks
+        np.add(order, s.first, out=s.by_plan)
+        nodes.take(s.by_plan, None, s.place_by_plan, "clip")
+        np.multiply(order, self.nodes, out=s.by_plan)
+        np.add(s.place_by_plan, s.by_plan, out=s.place_by_plan)
+        np.copyto(s.place, s.place_by_plan.T)
+        np.copyto(s.small, nodes, casting="unsafe")
+        np.copyto(s.node[:tasks], s.small.T)
+        s.time[:tasks] = np.nan
+        s.time[tasks:] = 0.0
         if shut is not None:
             closed = np.where(shut.T, np.inf, 0.0)
-            for first in range(self.tasks, self.rows - 1, self.nodes):
-                time[first : first + self.nodes] = closed
+            for first in range(tasks, self.rows - 1, self.nodes):
+                s.time[first : first + self.nodes] = closed
 
     def _walk(self, scratch: _Scratch, floors: Floors, began: FloatArray | None) -> None:
         """All steps; writes the finish of each task to its row, and its start to ``began``."""
-        s, time, add, larger = scratch, scratch.time, np.add, np.maximum
-        cells, arrival, delay_at, delay = s.cells, s.arrival, s.delay_at, s.delay
-        begin, length, end, cell, plan = s.begin, s.length, s.end, s.cell, s.plan
-        first, *others = arrival.T
-        others = others or [first]
-        at_node = cells[:, -1]
-        get_sources, get_delay_at = s.sources.take, self.delay_at.take
-        get_time, get_node, get_delay = time.take, s.node.ravel().take, self.delays.take
-        get_length, get_row = self.lasting.take, s.task_row.take
         ready = None if floors.ready is None else floors.ready.T.ravel()
         lengths = None if floors.length is None else floors.length.T.ravel()
-        for place in s.place:
-            get_sources(place, 0, cells, "clip")
-            add(cells, s.own, cells)
-            get_time(cells, None, arrival, "clip")
-            get_node(cells, None, s.from_node, "clip")
-            get_delay_at(place, 0, delay_at, "clip")
-            add(delay_at, s.from_node, delay_at)
-            get_delay(delay_at, None, delay, "clip")
+        for first in range(0, self.tasks, scratch.depth):
+            count = min(scratch.depth, self.tasks - first)
+            self._prepare(scratch, first, count, lengths)
+            self._take_steps(scratch, count, ready, began)
+
+    def _prepare(
+        self, scratch: _Scratch, first: int, count: int, lengths: FloatArray | None
+    ) -> None:
+        """What steps need besides times."""
+        s, place = scratch, scratch.place[first : first + count]
+        cell, at_node, inputs, delay_at, from_node, small, delay, length = (
+            array[:count]
+            for array in (s.cell, s.at_node, s.inputs, s.delay_at, s.from_node, s.from_small,
+                          s.delay, s.length)
+        )  # fmt: skip
+        s.task_row.take(place, None, cell, "clip")
+        np.add(cell, s.plan, out=cell)
+        s.sources.take(place, 0, inputs, "clip")
+        np.add(inputs, s.own, out=inputs)
+        s.node.take(inputs, None, small, "clip")
+        np.copyto(from_node, small)
+        self.delay_at.take(place, 0, delay_at, "clip")
+        np.add(delay_at, from_node, out=delay_at)
+        self.delays.take(delay_at, None, delay, "clip")
+        if lengths is None:
+            self.lasting.take(place, None, length, "clip")
+        else:
+            lengths.take(cell, None, length, "clip")
+        if self.instant:
+            s.node_row.take(place, None, at_node, "clip")
+            np.add(at_node, s.plan, out=at_node)
+        else:
+            np.copyto(at_node, inputs[:, :, -1])
+
+    def _take_steps(
+        self, scratch: _Scratch, count: int, ready: FloatArray | None, began: FloatArray | None
+    ) -> None:
+        """The steps of a block."""
+        time, add, larger = scratch.time.ravel(), np.add, np.maximum
+        arrival, begin, end = scratch.arrival, scratch.begin, scratch.end
+        starts = self.nodes * len(begin)
+        get_time, rounds, instant = time.take, scratch.rounds, self.instant
+        for inputs, delay, length, cell, node in scratch.steps[:count]:
+            get_time(inputs, None, arrival, "clip")
             add(arrival, delay, arrival)
-            get_row(place, None, cell, "clip")
-            add(cell, plan, cell)
-            before = first
-            for other in others:
-                larger(before, other, out=begin)
-                before = begin
+            for some, others, largest in rounds:
+                larger(some, others, out=largest)
             if ready is not None:
-                begin = larger(before, ready.take(cell))
-            if lengths is None:
-                get_length(place, None, length, "clip")
-            else:
-                lengths.take(cell, None, length, "clip")
+                larger(begin, ready.take(cell), out=begin)
             add(begin, length, end)
             if began is not None:
                 began[cell] = begin
             time[cell] = end
-            if self.instant:
-                at_node = s.node_row.take(place) + plan
-                time[at_node + self.nodes * len(plan)] = begin
-                end = larger(end, time.take(at_node))
-            time[at_node] = end
+            if instant:
+                time[node + starts] = begin
+                larger(end, time.take(node), out=end)
+            time[node] = end
+
+
+def _width(tables: Tables) -> int:
+    """Columns for the inputs of a task and its node: a power of 2, for pairs, at least 2."""
+    most = max(1, int(tables.incoming.lengths.max(initial=0)))
+    return 1 << most.bit_length()
 
 
 @once
 def stepper(tables: Tables) -> Stepper | None:
     """The stepper of a problem; ``None`` where slots, channels or sheer size ask for more."""
     slots = min(int(tables.node_slots.max(initial=1)), int(tables.task_slots.sum()))
-    width = int(tables.incoming.lengths.max(initial=0)) + 1
+    width = _width(tables)
     places = tables.tasks * tables.nodes * width
     delays = tables.edges * tables.nodes**2
-    few = width <= _WIDEST or tables.tasks * width <= 3 * (tables.edges + tables.tasks)
+    few = width <= _WIDEST or tables.tasks * width <= 4 * (tables.edges + tables.tasks)
     simple = slots <= 1 and not len(tables.routes.resource_channels)
     return Stepper(tables) if simple and few and max(places, delays) <= _TABLE else None
