@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray
 from offload.caching import once
-from offload.placement import resident_load
+from offload.placement import resident_load, residents_matter
 from offload.tables import TOLERANCE, Tables
 
 __all__ = ["Machines", "overfull", "room_of", "slot_units"]
@@ -27,17 +27,9 @@ def _memory_matters(tables: Tables) -> bool:
     return bool(np.isfinite(tables.memory_capacity).any() and (tables.memory > 0).any())
 
 
-@once
-def _residents_matter(tables: Tables) -> bool:
-    """Whether residents can fill some node."""
-    if tables.resident.shape[1] > 1:
-        return True
-    return bool(tables.resident.sum() > tables.memory_capacity.min(initial=np.inf))
-
-
 def overfull(tables: Tables, nodes: NDArray[np.integer]) -> BoolArray | None:
     """Nodes whose residents do not fit; bool[B, K], or ``None`` where all do."""
-    if not _residents_matter(tables):
+    if not residents_matter(tables):
         return None
     full: BoolArray = resident_load(tables, nodes) > tables.memory_capacity * (1 + TOLERANCE)
     return full if full.any() else None

@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray, IntArray, totals
-from offload.problem import Group
+from offload.caching import once
 from offload.tables import TOLERANCE, Tables
 
 __all__ = ["copies_excess", "group_edges", "groups_broken", "resident_excess", "storage_excess"]
+
+_CELLS = 1 << 14  # tasks of plans added up at once: larger arrays would be fresh memory each time
+
+
+@once
+def residents_matter(tables: Tables) -> bool:
+    """Whether residents can fill some node."""
+    if tables.resident.shape[1] > 1:
+        return True
+    return bool(tables.resident.sum() > tables.memory_capacity.min(initial=np.inf))
 
 
 def resident_load(tables: Tables, nodes: NDArray[np.integer]) -> FloatArray:
     """Bytes that the tasks placed on each node hold for the whole plan; float64[B, K]."""
     plans, tasks = nodes.shape
-    held = tables.resident_of(np.arange(tasks)[None, :], nodes)
-    cell = np.arange(plans)[:, None] * tables.nodes + nodes
-    return totals(cell.ravel(), held.ravel(), (plans, tables.nodes))
+    load = np.empty((plans, tables.nodes))
+    step = max(1, _CELLS // max(tasks, 1))
+    for first in range(0, plans, step):
+        own = nodes[first : first + step]
+        if tables.resident.shape[1] > 1:
+            held = tables.resident_of(np.arange(tasks)[None, :], own)
+        else:
+            held = np.broadcast_to(tables.resident[:, 0], own.shape)
+        cell = own.astype(np.intp)
+        cell += np.arange(len(own))[:, None] * tables.nodes
+        load[first : first + step] = totals(cell.ravel(), held.ravel(), (len(own), tables.nodes))
+    return load
 
 
 def resident_excess(tables: Tables, nodes: IntArray) -> FloatArray:
     """Resident bytes above the memory of their nodes, summed; float64[B]."""
+    if not residents_matter(tables):
+        return np.zeros(len(nodes))
     load, capacity = resident_load(tables, nodes), tables.memory_capacity
     # Where a size is unknown the load is infinite, and so may be the capacity.
     full = load > capacity * (1 + TOLERANCE)
@@ -41,26 +64,54 @@ def storage_excess(tables: Tables, copies: BoolArray) -> FloatArray:
 def copies_excess(tables: Tables, copies: BoolArray) -> FloatArray:
     """Copies that may not be: above ``max_copies``, at a home, not allowed or out of reach."""
     too_many = np.maximum(copies.sum(axis=2) - tables.max_copies, 0).sum(axis=1)
+    result: FloatArray = too_many + (copies & _no_copies(tables)).sum(axis=(1, 2))
+    return result
+
+
+@once
+def _no_copies(tables: Tables) -> BoolArray:
+    """Where data may have no copies; bool[D, K]."""
     data, node = (index.ravel() for index in np.indices(tables.home.shape))
     reached = tables.fetch(data, node, tables.home[data]).reshape(tables.home.shape) >= 0
-    wrong = tables.home | ~tables.copy_allowed | ~reached
-    result: FloatArray = too_many + (copies & wrong).sum(axis=(1, 2))
-    return result
+    wrong: BoolArray = tables.home | ~tables.copy_allowed | ~reached
+    return wrong
+
+
+class _Group(NamedTuple):
+    """A group of at least two tasks; ``edges`` among them by their positions in ``members``."""
+
+    rule: str
+    members: IntArray
+    edges: list[tuple[int, int]]
+
+
+@once
+def _groups(tables: Tables) -> list[_Group]:
+    groups = tables.problem.graph.groups
+    if not groups:
+        return []
+    position, found = {name: i for i, name in enumerate(tables.task_ids)}, []
+    for group in groups:
+        members = np.array([position[name] for name in group.tasks], np.int32)
+        edges = []
+        if group.rule == "contiguous":
+            slot = {i: place for place, i in enumerate(members.tolist())}
+            edges = [(slot[u], slot[v]) for u, v in group_edges(tables, members)]
+        if len(members) > 1:
+            found.append(_Group(group.rule, members, edges))
+    return found
 
 
 def groups_broken(tables: Tables, nodes: IntArray) -> NDArray[np.int64]:
     """How many groups each placement breaks; int64[B]."""
-    position = {name: i for i, name in enumerate(tables.task_ids)}
     broken = np.zeros(len(nodes), np.int64)
-    for group in tables.problem.graph.groups:
-        members = np.array([position[name] for name in group.tasks], np.int32)
-        if len(members) > 1:
-            broken += _breaks(tables, group, members, nodes)
+    for group in _groups(tables):
+        broken += _breaks(tables, group, nodes)
     return broken
 
 
-def _breaks(tables: Tables, group: Group, members: IntArray, nodes: IntArray) -> BoolArray:
-    where = nodes[:, members]
+def _breaks(tables: Tables, group: _Group, nodes: IntArray) -> BoolArray:
+    where = nodes[:, group.members]
     if group.rule == "together":
         return np.asarray((where != where[:, :1]).any(axis=1))
     if group.rule == "apart":
@@ -68,12 +119,10 @@ def _breaks(tables: Tables, group: Group, members: IntArray, nodes: IntArray) ->
         return np.asarray((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
     # Walk the edges among the members in topological order; `left` has the nodes that some path
     # to a task has been on and has left: a task on one of them breaks convexity.
-    slot = {int(i): position for position, i in enumerate(members)}
-    left = np.zeros((len(nodes), len(members), tables.nodes), bool)
+    left = np.zeros((*where.shape, tables.nodes), bool)
     row = np.arange(len(nodes))
     broken = np.zeros(len(nodes), bool)
-    for u, v in group_edges(tables, members):
-        a, b = slot[u], slot[v]
+    for a, b in group.edges:
         left[:, b] |= left[:, a]
         moved = where[:, a] != where[:, b]
         left[row[moved], b, where[moved, a]] = True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offload.arrays import BoolArray
-from offload.evaluator import Evaluation, evaluate
+from offload.evaluator import Evaluation, evaluate, evaluate_unchecked
 from offload.heuristics.decisions import Decisions, codecs_of, decide, topological_order
 from offload.heuristics.merit import excess_of, merits, rank
 from offload.heuristics.neighbours import Batch, Moves
@@ -121,8 +121,11 @@ class _Search:
 
     def _decoded(self, batch: Batch) -> _State:
         """The best of a batch."""
-        made = evaluate(
-            self.problem, batch.nodes, batch.order, batch.modes, batch.codecs, batch.copies,
+        copies = batch.copies
+        if copies is not None:
+            copies = np.repeat(copies[None], len(batch.nodes), axis=0)
+        made = evaluate_unchecked(
+            self.problem, batch.nodes, batch.order, batch.modes, batch.codecs, copies,
             self.goal.limits,
         )  # fmt: skip
         over, value = merits(self.goal, made)
