@@ -26,7 +26,7 @@ Positions = NDArray[np.intp]
 _TABLE = 1 << 21  # cells that a table of places or delays may have
 _WIDEST = 8  # most inputs of a task: each task costs as much as the one with most
 _CELLS = 1 << 18  # cells of the rows of one chunk of plans, for the sake of caches
-_BLOCK = 1 << 12  # cells of the steps prepared at once, and of the edges
+_BLOCK = 1 << 13  # cells of the steps prepared at once
 _KEPT = 4  # scratch arrays kept for so many sizes of chunks
 
 
