@@ -93,8 +93,8 @@ class _Scratch:
         ]
         # The largest of each row of inputs: of pairs, of pairs of these, and so on.
         self.arrival = np.empty((plans, width))
-        self.rounds = []
-        values = self.arrival.ravel()
+        self.rounds: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+        values: FloatArray = self.arrival.ravel()
         while len(values) > plans:
             larger = np.empty(len(values) // 2)
             self.rounds.append((values[::2], values[1::2], larger))
@@ -208,11 +208,10 @@ class Stepper:
     ) -> None:
         """What steps need besides times."""
         s, place = scratch, scratch.place[first : first + count]
-        cell, at_node, inputs, delay_at, from_node, small, delay, length = (
-            array[:count]
-            for array in (s.cell, s.at_node, s.inputs, s.delay_at, s.from_node, s.from_small,
-                          s.delay, s.length)
-        )  # fmt: skip
+        cell, at_node, inputs, delay_at, from_node = (
+            array[:count] for array in (s.cell, s.at_node, s.inputs, s.delay_at, s.from_node)
+        )
+        small, delay, length = s.from_small[:count], s.delay[:count], s.length[:count]
         s.task_row.take(place, None, cell, "clip")
         np.add(cell, s.plan, out=cell)
         s.sources.take(place, 0, inputs, "clip")
