@@ -22,7 +22,7 @@ from offload.tables import Tables
 
 __all__ = ["Relaxation"]
 
-_LIFTED = 2_000  # tasks up to which ancestors of each are looked at
+_LIFTED = 20_000  # tasks and pairs of nodes up to which ancestors of each task are looked at
 _PAIRED = 2_000_000  # edge-pair cells up to which costs of pairs of nodes are looked at
 _STEPS = 8  # lengths tried for a period
 _SLACK = 1e-8  # relative: budgets are wider by this, above all tolerances
@@ -103,7 +103,8 @@ class Relaxation:
         """The windows, their heads and tails lifted by work and by places."""
         windows = self.windows
         works = self.loads.works
-        if self.tables.edges and self.tables.tasks <= _LIFTED and works:
+        cells = self.tables.tasks * windows.kinds.number**2
+        if self.tables.edges and cells <= _LIFTED and works:
             windows.lift(*(_lifts(windows, works, back=back) for back in (False, True)))
         return windows
 
