@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from offload.problem import METRICS
 from offload.registry import Request, find
 
 ALL = tuple(name for name in FEATURES if name != "splitting")
-ROOT = offload.__path__[0] + "/../instances/"
+ROOT = str(Path(__file__).parents[1] / "instances") + "/"
 
 
 def solved(problem: Problem, **arguments: object) -> offload.Result:
