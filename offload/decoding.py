@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray
 from offload.events import Walked, inputs_of, walk
+from offload.lockstep import Lockstep, lockstep, one_order
 from offload.machines import overfull, room_of, slot_units
-from offload.stepping import Floors, Stepper, stepper
+from offload.places import Floors
+from offload.stepping import Stepper, stepper
 from offload.tables import Lists, Tables
 from offload.transfers import (
     Required,
@@ -59,15 +61,15 @@ class Decoding:
     @cached_property
     def latency(self) -> FloatArray:
         """The last finish of each plan; NaN where the stepper met a wrong order; float64[B]."""
-        if self._stepper is None or "times" in self.__dict__:
+        if self._decoder is None or "times" in self.__dict__:
             return np.asarray(self.times[1].max(axis=1, initial=0.0))
-        return self._step(self._stepper, times=False)[0]
+        return self._decode(self._decoder, times=False)[0]
 
     @cached_property
     def times(self) -> tuple[FloatArray, FloatArray]:
         """Start and finish of each task; float64[B, T] each."""
-        if self._stepper is not None:
-            return self._step(self._stepper, times=True)[1:]
+        if self._decoder is not None:
+            return self._decode(self._decoder, times=True)[1:]
         walked = self._walk()[0]
         return walked.start, walked.finish
 
@@ -76,20 +78,21 @@ class Decoding:
 
         ``nodes`` and ``order`` are the batch's own, as this type.
         """
-        if self._stepper is None:
+        decoder = self._decoder
+        if decoder is None or (isinstance(decoder, Lockstep) and not decoder.ordered(order[0])):
             return False
-        self.latency = self._stepper.decode(nodes, order, self._floors(), times=False)[0]
+        self.latency = decoder.decode(nodes, order, self._floors(), times=False)[0]
         return not np.isnan(self.latency).any()
 
     @cached_property
     def required(self) -> Required:
         """The transfers of all plans, whether their times are known or not."""
-        return self.transfers if self._stepper is None else _required(self.tables, self.batch)
+        return self.transfers if self._decoder is None else _required(self.tables, self.batch)
 
     @cached_property
     def transfers(self) -> Required:
         """The transfers of all plans, with their times."""
-        if self._stepper is None:
+        if self._decoder is None:
             walked, required = self._walk()
             rows = required.rows._replace(start=walked.sent, finish=walked.arrived)
             return required._replace(rows=rows)
@@ -97,7 +100,7 @@ class Decoding:
 
     def transfers_of(self, number: int) -> Required:
         """The transfers of one plan, numbered 0."""
-        if self._stepper is None or "transfers" in self.__dict__:
+        if self._decoder is None or "transfers" in self.__dict__:
             return _of_plan(self.transfers, number)
         own = slice(number, number + 1)
         return self._timed(_required(self.tables, self.batch.of(own)), self.times[1][own])
@@ -105,10 +108,15 @@ class Decoding:
     # -- one slot, no contention -----------------------------------------------------------------
 
     @cached_property
-    def _stepper(self) -> Stepper | None:
-        return None if self.batch.codecs is not None else stepper(self.tables)
+    def _decoder(self) -> Lockstep | Stepper | None:
+        if self.batch.codecs is not None:
+            return None
+        shared = one_order(self.batch.order)
+        return lockstep(self.tables) if shared else stepper(self.tables)
 
-    def _step(self, found: Stepper, times: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _decode(
+        self, found: Lockstep | Stepper, times: bool
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         batch = self.batch
         nodes, order = (
             batch.nodes.astype(np.intp, copy=False),

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.decoding import Batch, Decoding
 from offload.errors import Issue, PlanError, Unsupported
+from offload.lockstep import one_order
 from offload.metrics import Metrics
 from offload.placement import copies_excess, groups_broken, resident_excess, storage_excess
 from offload.plan import Plan
@@ -233,10 +234,11 @@ def evaluate(
         _check_codecs(tables, packed)
     held = None if copies is None else _copies(tables, copies, batch)
     # Later changes of the caller's arrays must not show: times may be asked for then.
+    kept = sequence[:1] if one_order(sequence) else sequence
+    kept = np.broadcast_to(kept.astype(_least(tables.tasks)), sequence.shape)
     found = evaluate_unchecked(
-        problem, where.astype(_least(tables.nodes)), sequence.astype(_least(tables.tasks)), how,
-        packed, held, limits,
-    )  # fmt: skip
+        problem, where.astype(_least(tables.nodes)), kept, how, packed, held, limits
+    )
     if not found.decoding.ordered(where, sequence):
         _check_order(tables, sequence)
     return found
@@ -291,7 +293,7 @@ def _stretch(value: Positions, batch: int, name: str) -> Positions:
         return value
     if len(value) != 1:
         raise _bad(name, f"must have {batch} rows, or 1", len(value))
-    return np.repeat(value, batch, axis=0)
+    return np.broadcast_to(value, (batch, value.shape[1]))
 
 
 def _copies(tables: Tables, copies: ArrayLike, batch: int) -> BoolArray:

@@ -17,37 +17,17 @@ from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray
 from offload.caching import once
+from offload.places import LARGEST, Floors, Places, places
 from offload.tables import Tables
 
-__all__ = ["Floors", "Stepper", "stepper"]
+__all__ = ["Stepper", "stepper"]
 
 Positions = NDArray[np.intp]
 
-_TABLE = 1 << 21  # cells that a table of places or delays may have
 _WIDEST = 8  # most inputs of a task: each task costs as much as the one with most
 _CELLS = 1 << 18  # cells of the rows of one chunk of plans, for the sake of caches
 _BLOCK = 1 << 13  # cells of the steps prepared at once
 _KEPT = 4  # scratch arrays kept for so many sizes of chunks
-
-
-class Floors(NamedTuple):
-    """What bears on some plans besides their nodes and orders; ``None`` where nothing does.
-
-    ``ready`` is float64[B, T], before which a task may not start; ``length`` float64[B, T], its
-    execution time; ``shut`` bool[B, K], nodes on which nothing may ever run.
-    """
-
-    ready: FloatArray | None = None
-    length: FloatArray | None = None
-    shut: BoolArray | None = None
-
-    def of(self, rows: slice) -> Floors:
-        """Those of some plans."""
-        ready, length, shut = self
-        return Floors(
-            None if ready is None else ready[rows], None if length is None else length[rows],
-            None if shut is None else shut[rows],
-        )  # fmt: skip
 
 
 class _Step(NamedTuple):
@@ -105,26 +85,21 @@ class _Scratch:
 class Stepper:
     """The tables by place of one problem."""
 
-    def __init__(self, tables: Tables) -> None:
-        self.tasks, self.nodes = tables.tasks, tables.nodes
-        tasks, nodes = self.tasks, self.nodes
-        place = np.arange(tasks)[:, None], np.arange(nodes)[None, :]
-        self.lasting = tables.execution(*place).ravel()
-        # A task of length 0 holds no slot: it waits for the start of the one placed before it, not
-        # for its end. Nodes have a second row for that start where there are such tasks.
-        self.instant = bool((self.lasting == 0).any())
-        self.rows = tasks + nodes * (2 if self.instant else 1) + 1
-        self.width = _width(tables)
-        self.node_type = np.min_scalar_type(max(nodes - 1, 0))
-        self._load_sources(tables, tables.incoming.lengths)
-        self._load_delays(tables)
+    def __init__(self, tables: Places) -> None:
+        self.tasks, self.nodes, self.instant = tables.tasks, tables.nodes, tables.instant
+        self.lasting, self.delays = tables.lasting, tables.delays
+        # Tasks without length wait for the last start on their node, kept in rows of its own.
+        self.rows = self.tasks + self.nodes * (2 if self.instant else 1) + 1
+        self.width = _width(tables.incoming.lengths)
+        self.node_type = np.min_scalar_type(max(self.nodes - 1, 0))
+        self._load_sources(tables)
         self._kept: dict[int, _Scratch] = {}
 
-    def _load_sources(self, tables: Tables, degree: NDArray[np.int64]) -> None:
-        tasks, nodes = self.tasks, self.nodes
+    def _load_sources(self, tables: Places) -> None:
+        tasks, nodes, degree = self.tasks, self.nodes, tables.incoming.lengths
         owner = np.repeat(np.arange(tasks), degree)
-        depth = np.arange(tables.edges) - tables.incoming.start[owner]
         edge = tables.incoming.values
+        depth = np.arange(len(edge)) - tables.incoming.start[owner]
         sources = np.full((tasks, nodes, self.width), self.rows - 1)  # a row of zeros
         sources[owner, :, depth] = tables.edge_src[edge][:, None]
         sources[:, :, -1] = tasks + np.arange(nodes)
@@ -139,15 +114,6 @@ class Stepper:
         delay_at[:, :, -1] = np.where(np.isinf(self.lasting.reshape(tasks, nodes)), nodes, 0)
         self.sources = sources.reshape(tasks * nodes, self.width)
         self.delay_at = delay_at.reshape(tasks * nodes, self.width)
-
-    def _load_delays(self, tables: Tables) -> None:
-        """Delays by edge, node of its reader and node of its source; before them 0 and for ever."""
-        nodes, item = np.arange(self.nodes), tables.edge_item[:, None, None]
-        delay = tables.transfer(
-            tables.item_bytes[item], nodes[None, None, :], nodes[None, :, None],
-            rule=tables.item_rule[item],
-        ).total  # fmt: skip
-        self.delays = np.concatenate([np.repeat([0.0, np.inf], self.nodes), delay.ravel()])
 
     def decode(
         self, nodes: Positions, order: Positions, floors: Floors, times: bool
@@ -256,19 +222,16 @@ class Stepper:
             time[node] = end
 
 
-def _width(tables: Tables) -> int:
+def _width(degree: NDArray[np.int64]) -> int:
     """Columns for the inputs of a task and its node: a power of 2, for pairs, at least 2."""
-    most = max(1, int(tables.incoming.lengths.max(initial=0)))
-    return 1 << most.bit_length()
+    return 1 << max(1, int(degree.max(initial=0))).bit_length()
 
 
 @once
 def stepper(tables: Tables) -> Stepper | None:
-    """The stepper of a problem; ``None`` where slots, channels or sheer size ask for more."""
-    slots = min(int(tables.node_slots.max(initial=1)), int(tables.task_slots.sum()))
-    width = _width(tables)
-    places = tables.tasks * tables.nodes * width
-    delays = tables.edges * tables.nodes**2
+    """The decoder of a problem; ``None`` where slots, channels or sheer size ask for another."""
+    found, width = places(tables), _width(tables.incoming.lengths)
     few = width <= _WIDEST or tables.tasks * width <= 4 * (tables.edges + tables.tasks)
-    simple = slots <= 1 and not len(tables.routes.resource_channels)
-    return Stepper(tables) if simple and few and max(places, delays) <= _TABLE else None
+    if found is None or not few or tables.tasks * tables.nodes * width > LARGEST:
+        return None
+    return Stepper(found)
