@@ -144,9 +144,9 @@ class Lockstep:
 
 
 def one_order(order: NDArray[np.integer]) -> bool:
-    """Whether all rows of int[B, T] are the same."""
+    """Whether all rows of int[B, T] are the same, and there are any."""
     if not len(order) or not order.strides[0]:
-        return True
+        return len(order) > 0
     return bool((order[0] == order[-1]).all() and (order[0] == order).all())
 
 

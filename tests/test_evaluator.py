@@ -15,6 +15,8 @@ from oracle import Decoded, Oracle, Transfer
 import offload
 from offload import Data, Graph, Link, Network, Node, Task
 from offload.evaluator import evaluate_unchecked
+from offload.lockstep import Lockstep
+from offload.places import places
 from offload.problem import METRICS, Problem
 from offload.stepping import stepper
 
@@ -226,6 +228,7 @@ def test_plans_may_be_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None
             with monkeypatch.context() as patch:
                 patch.setattr("offload.decoding._CELLS", cells)
                 patch.setattr("offload.stepping._CELLS", cells)
+                patch.setattr("offload.lockstep._CELLS", cells)
                 chunked = evaluated(problem, decisions)
             np.testing.assert_array_equal(chunked.start, whole.start)
             np.testing.assert_array_equal(chunked.finish, whole.finish)
@@ -325,21 +328,39 @@ def same(one: offload.Evaluation, other: offload.Evaluation) -> None:
             np.testing.assert_allclose(column, same_column, 1e-12)
 
 
-def test_steps_give_what_the_decoding_of_every_rule_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_steps_give_what_the_decoding_of_every_rule_gives(
+    monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
     instant = finite = 0
     for seed in range(80):
         problem, decisions = plain(seed)
+        if shared:
+            decisions = decisions._replace(order=np.tile(decisions.order[0], (BATCH, 1)))
         stepped = without_codecs(problem, decisions)
-        found = stepper(problem.tables)
+        assert shared <= isinstance(stepped.decoding._decoder, Lockstep)
+        found = places(problem.tables)
         instant += found is not None and found.instant
         finite += int(np.isfinite(stepped.metrics["latency"]).sum())
         with monkeypatch.context() as patch:
             patch.setattr("offload.decoding.stepper", lambda tables: None)
+            patch.setattr("offload.decoding.lockstep", lambda tables: None)
             same(stepped, without_codecs(problem, decisions))
             patch.setattr("offload.decoding._CELLS", 1)
             same(stepped, without_codecs(problem, decisions))
     assert instant >= 30
     assert 40 < finite < 70 * BATCH
+
+
+def test_latency_alone_is_that_of_the_times() -> None:
+    for seed in range(80):
+        problem, decisions = plain(seed)
+        nodes, order, modes, _, copies = decisions
+        for sequence in (order, np.tile(order[0], (BATCH, 1))):
+            found = offload.evaluate(problem, nodes, sequence, modes, copies=copies)
+            alone = found.metrics["latency"].copy()
+            np.testing.assert_array_equal(alone, found.finish.max(axis=1))
+            assert (np.isinf(found.start) == np.isinf(found.finish)).all()
 
 
 def test_steps_give_what_the_contract_says() -> None:
