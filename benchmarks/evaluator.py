@@ -5,10 +5,10 @@
 Compiles decode.c with gcc -O3 into a temporary folder. Placements are random among the nodes that
 allow each task, and differ from plan to plan; orders are random topological ones, each plan's own
 or one for all. The evaluator is timed as a user calls it, arguments checked and the latency asked
-for; of the C program only its loop counts. Both must give the same latencies, to the last bit. Rates are plans a CPU second, of the
-fastest of many calls by turns. Instances of 200 and 1000 tasks come from ``edge/`` in the data
-folder (environment variable OFFLOAD_DATA, default ../shared/data) where it is there; all others are
-drawn alike.
+for; of the C program only its loop counts. Both must give the same latencies, to the last bit.
+Rates are plans a CPU second, of the fastest of many calls by turns. Instances of 200 and 1000 tasks
+come from ``edge/`` in the data folder (environment variable OFFLOAD_DATA, default ../shared/data)
+where it is there; all others are drawn alike.
 """
 
 from __future__ import annotations
