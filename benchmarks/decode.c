@@ -1,9 +1,11 @@
 /* The evaluator's job in plain scalar C: decode plans of one-slot nodes without link contention.
  *
- * Tasks in the order given; predecessors as compressed lists; delay = latency + bytes / bandwidth from
- * two K x K tables (0 and infinity on the diagonal), so that no branch is needed. A node whose
- * residents do not fit never runs anything. Writes the start and finish of each task, and the latency
- * of each plan.
+ * Tasks in the order given; predecessors as compressed lists; an item that changes nodes arrives
+ * latency + bytes / bandwidth later. A node whose residents do not fit never runs anything. Writes the
+ * start and finish of each task, and the latency of each plan.
+ *
+ * With TUNED, no branch asks whether an item changes nodes: on the diagonals of the two K x K tables
+ * are 0 and infinity, and random placements make that branch hard to predict.
  */
 #include <math.h>
 #include <stdint.h>
@@ -31,7 +33,13 @@ void decode(int64_t plans, int64_t tasks, int64_t nodes,
             for (int64_t e = first[i]; e < first[i + 1]; e++) {
                 int32_t j = source[e];
                 int64_t pair = at[j] * nodes + k;
+#ifdef TUNED
                 double arrival = end[j] + (latency[pair] + bytes[e] / bandwidth[pair]);
+#else
+                double arrival = end[j];
+                if (at[j] != k)
+                    arrival += latency[pair] + bytes[e] / bandwidth[pair];
+#endif
                 ready = arrival > ready ? arrival : ready;
             }
             double done = ready + time[i * nodes + k];

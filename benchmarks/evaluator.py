@@ -5,7 +5,8 @@
 Compiles decode.c with gcc -O3 into a temporary folder. Placements are random among the nodes that
 allow each task, and differ from plan to plan; orders are random topological ones, each plan's own
 or one for all. The evaluator is timed as a user calls it, arguments checked and the latency asked
-for; of the C program only its loop counts. Both must give the same latencies, to the last bit.
+for; of the C program only its loop counts. It comes as plain as the rule reads, and tuned: without
+the branch that asks whether an item changes nodes. All give the same latencies, to the last bit.
 Rates are plans a CPU second, of the fastest of many calls by turns. Instances of 200 and 1000 tasks
 come from ``edge/`` in the data folder (environment variable OFFLOAD_DATA, default ../shared/data)
 where it is there; all others are drawn alike.
@@ -21,7 +22,7 @@ import random
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -161,11 +162,11 @@ class Compiled:
         self._decode(*self._arguments)
 
 
-def compile_program(folder: Path) -> ctypes.CDLL:
-    """decode.c as a shared library."""
-    source, library = Path(__file__).with_name("decode.c"), folder / "decode.so"
+def compile_program(folder: Path, tuned: bool) -> ctypes.CDLL:
+    """decode.c as a shared library, as it stands or tuned."""
+    source, library = Path(__file__).with_name("decode.c"), folder / f"decode{tuned:d}.so"
     command = ["gcc", "-O3", "-shared", "-fPIC", str(source), "-o", str(library)]
-    subprocess.run(command, check=True)
+    subprocess.run(command + ["-DTUNED"] * tuned, check=True)
     return ctypes.CDLL(str(library))
 
 
@@ -181,37 +182,47 @@ def seconds(runs: list[Callable[[], object]], least: float) -> list[float]:
     return best
 
 
-def compare(library: ctypes.CDLL, tasks: int, batch: int, least: float) -> str:
-    """Both programs on one instance, as a line of the table."""
+def compare(
+    libraries: list[ctypes.CDLL], tasks: int, batch: int, least: float
+) -> Iterator[tuple[str, str, list[float]]]:
+    """The instance, whose orders, and rates of the evaluator and the C programs on it."""
     name, problem = instance(tasks)
     own = draw_plans(problem, batch)
-    line = f"{name:24}"
-    for plans in (own, own._replace(order=np.tile(own.order[0], (batch, 1)))):
-        compiled = Compiled(library, problem, plans)
+    for kind, plans in (
+        ("own", own), ("one for all", own._replace(order=np.tile(own.order[0], (batch, 1)))),
+    ):  # fmt: skip
+        compiled = [Compiled(library, problem, plans) for library in libraries]
 
         def ours(plans: Plans = plans) -> NDArray[np.float64]:
             return offload.evaluate(problem, plans.nodes, plans.order).metrics["latency"]
 
-        compiled.run()
-        np.testing.assert_array_equal(ours(), compiled.latency)
-        rates = [batch / spent for spent in seconds([ours, compiled.run], least / 2)]
-        line += f"{rates[0]:12,.0f}{rates[1]:12,.0f}{rates[0] / rates[1]:8.3f}"
-    return line
+        for program in compiled:
+            program.run()
+            np.testing.assert_array_equal(ours(), program.latency)
+        runs = [ours, *(program.run for program in compiled)]
+        yield name, kind, [batch / spent for spent in seconds(runs, least / 2)]
 
 
 def main() -> None:
-    """Print a line a size."""
+    """Print two lines a size."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--batch", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=5.0, help="for each size")
     chosen = parser.parse_args()
-    columns = f"{'evaluate':>12}{'C':>12}{'ratio':>8}"
-    print(f"{'':24}{'each plan its own order':>32}{'one order for all':>32}")
-    print(f"{'plans a CPU second':24}{columns}{columns}")
+    print(
+        f"{'plans a CPU second':24}{'orders':<12}{'evaluate':>12}{'C':>12}{'ratio':>8}"
+        f"{'C tuned':>12}{'ratio':>8}"
+    )
     with tempfile.TemporaryDirectory() as folder:
-        library = compile_program(Path(folder))
+        libraries = [compile_program(Path(folder), tuned) for tuned in (False, True)]
         for tasks in SIZES:
-            print(compare(library, tasks, chosen.batch, chosen.seconds), flush=True)
+            for name, kind, rates in compare(libraries, tasks, chosen.batch, chosen.seconds):
+                ours, plain, tuned = rates
+                print(
+                    f"{name:24}{kind:<12}{ours:12,.0f}{plain:12,.0f}{ours / plain:8.3f}"
+                    f"{tuned:12,.0f}{ours / tuned:8.3f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

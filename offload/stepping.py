@@ -25,7 +25,7 @@ __all__ = ["Stepper", "stepper"]
 Positions = NDArray[np.intp]
 
 _WIDEST = 8  # most inputs of a task: each task costs as much as the one with most
-_CELLS = 1 << 18  # cells of the rows of one chunk of plans, for the sake of caches
+_CELLS = 1 << 19  # cells of the rows of one chunk of plans, for the sake of caches
 _BLOCK = 1 << 13  # cells of the steps prepared at once
 _KEPT = 4  # scratch arrays kept for so many sizes of chunks
 
