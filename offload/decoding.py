@@ -73,15 +73,13 @@ class Decoding:
         walked = self._walk()[0]
         return walked.start, walked.finish
 
-    def ordered(self, nodes: NDArray[np.intp], order: NDArray[np.intp]) -> bool:
-        """Whether decoding shows all orders to be topological; false where it cannot tell.
-
-        ``nodes`` and ``order`` are the batch's own, as this type.
-        """
+    def ordered(self) -> bool:
+        """Whether decoding shows all orders to be topological; false where it cannot tell."""
         decoder = self._decoder
-        if decoder is None or (isinstance(decoder, Lockstep) and not decoder.ordered(order[0])):
+        if decoder is None or (
+            isinstance(decoder, Lockstep) and not decoder.ordered(self.batch.order[0])
+        ):
             return False
-        self.latency = decoder.decode(nodes, order, self._floors(), times=False)[0]
         return not np.isnan(self.latency).any()
 
     @cached_property
@@ -117,12 +115,7 @@ class Decoding:
     def _decode(
         self, found: Lockstep | Stepper, times: bool
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        batch = self.batch
-        nodes, order = (
-            batch.nodes.astype(np.intp, copy=False),
-            batch.order.astype(np.intp, copy=False),
-        )
-        return found.decode(nodes, order, self._floors(), times)
+        return found.decode(self.batch.nodes, self.batch.order, self._floors(), times)
 
     def _floors(self) -> Floors:
         tables, batch = self.tables, self.batch

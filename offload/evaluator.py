@@ -239,7 +239,7 @@ def evaluate(
     found = evaluate_unchecked(
         problem, where.astype(_least(tables.nodes)), kept, how, packed, held, limits
     )
-    if not found.decoding.ordered(where, sequence):
+    if not found.decoding.ordered():
         _check_order(tables, sequence)
     return found
 

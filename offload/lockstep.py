@@ -16,7 +16,7 @@ from offload.tables import Tables
 
 __all__ = ["Lockstep", "lockstep", "one_order"]
 
-Positions = NDArray[np.intp]
+Small = NDArray[np.integer]
 
 _PLANS = 1 << 10  # plans timed together, at most
 _CELLS = 1 << 20  # their tasks, at most
@@ -58,7 +58,7 @@ class Lockstep:
         ]
         self._kept: dict[int, _Scratch] = {}
 
-    def ordered(self, order: Positions) -> bool:
+    def ordered(self, order: Small) -> bool:
         """Whether an order, int[T], is a topological permutation."""
         rank = np.full(self.tasks, -1)
         rank[order] = np.arange(self.tasks)
@@ -66,7 +66,7 @@ class Lockstep:
         return bool((rank >= 0).all() and (sources < readers).all())
 
     def decode(
-        self, nodes: Positions, order: Positions, floors: Floors, times: bool
+        self, nodes: Small, order: Small, floors: Floors, times: bool
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Latency, and if wanted start and finish of each task; float64[B], [B, T], [B, T].
 
@@ -93,8 +93,8 @@ class Lockstep:
     def _walk(
         self,
         scratch: _Scratch,
-        nodes: Positions,
-        order: Positions,
+        nodes: Small,
+        order: Small,
         floors: Floors,
         began: FloatArray | None,
     ) -> None:
@@ -132,7 +132,7 @@ class Lockstep:
             else:
                 free[cell] = end
 
-    def _start(self, scratch: _Scratch, nodes: Positions, shut: BoolArray | None) -> None:
+    def _start(self, scratch: _Scratch, nodes: Small, shut: BoolArray | None) -> None:
         """Where each task runs, and all nodes free."""
         s = scratch
         np.copyto(s.node, nodes.T)

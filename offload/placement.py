@@ -13,7 +13,7 @@ from offload.tables import TOLERANCE, Tables
 
 __all__ = ["copies_excess", "group_edges", "groups_broken", "resident_excess", "storage_excess"]
 
-_CELLS = 1 << 14  # tasks of plans added up at once: larger arrays would be fresh memory each time
+_CELLS = 1 << 15  # tasks of plans added up at once: larger arrays would be fresh memory each time
 
 
 @once
@@ -28,16 +28,19 @@ def resident_load(tables: Tables, nodes: NDArray[np.integer]) -> FloatArray:
     """Bytes that the tasks placed on each node hold for the whole plan; float64[B, K]."""
     plans, tasks = nodes.shape
     load = np.empty((plans, tables.nodes))
-    step = max(1, _CELLS // max(tasks, 1))
+    step = max(1, min(plans, _CELLS // max(tasks, 1)))
+    cell = np.empty((step, tasks), np.intp)
+    first_cell = np.repeat(np.arange(step) * tables.nodes, tasks).reshape(step, tasks)
+    held = np.tile(tables.resident[:, 0], step)
     for first in range(0, plans, step):
         own = nodes[first : first + step]
+        count = len(own)
         if tables.resident.shape[1] > 1:
-            held = tables.resident_of(np.arange(tasks)[None, :], own)
-        else:
-            held = np.broadcast_to(tables.resident[:, 0], own.shape)
-        cell = own.astype(np.intp)
-        cell += np.arange(len(own))[:, None] * tables.nodes
-        load[first : first + step] = totals(cell.ravel(), held.ravel(), (len(own), tables.nodes))
+            held = tables.resident_of(np.arange(tasks)[None, :], own).ravel()
+        np.add(own, first_cell[:count], out=cell[:count])
+        load[first : first + step] = totals(
+            cell[:count].ravel(), held[: count * tasks], (count, tables.nodes)
+        )
     return load
 
 

@@ -23,6 +23,7 @@ from offload.tables import Tables
 __all__ = ["Stepper", "stepper"]
 
 Positions = NDArray[np.intp]
+Small = NDArray[np.integer]
 
 _WIDEST = 8  # most inputs of a task: each task costs as much as the one with most
 _CELLS = 1 << 19  # cells of the rows of one chunk of plans, for the sake of caches
@@ -45,8 +46,10 @@ class _Scratch:
 
     def __init__(self, stepper: Stepper, plans: int) -> None:
         tasks, width, rows = stepper.tasks, stepper.width, stepper.rows
-        self.plan = np.arange(plans)
-        self.own = np.ascontiguousarray(np.repeat(self.plan[:, None], width, axis=1))
+        self.depth = max(1, min(tasks, _BLOCK // plans))
+        # Columns of the plans, of the shapes that they are added to: faster than to broadcast.
+        self.plan = np.tile(np.arange(plans), (self.depth, 1))
+        self.own = np.repeat(self.plan[:, :, None], width, axis=2)
         self.sources = stepper.sources * plans
         self.node_row = stepper.node_row * plans
         self.nodes_by_plan = np.empty((plans, tasks), stepper.node_type)
@@ -56,7 +59,6 @@ class _Scratch:
         self.from_nodes = np.zeros((tasks, plans, width), stepper.node_type)
         self.slots = [self.from_nodes[:, :, slot] for slot in range(width)]
         self.time = np.empty((rows, plans))
-        self.depth = max(1, min(tasks, _BLOCK // plans))
         shape = (self.depth, plans)
         self.task, self.place, self.cell = (np.empty(shape, np.intp) for _ in range(3))
         self.inputs, self.delay_at, self.from_node = (
@@ -122,7 +124,7 @@ class Stepper:
         self.delay_at = delay_at.reshape(tasks * nodes, self.width)
 
     def decode(
-        self, nodes: Positions, order: Positions, floors: Floors, times: bool
+        self, nodes: Small, order: Small, floors: Floors, times: bool
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Latency, and if wanted start and finish of each task; float64[B], [B, T], [B, T]."""
         plans, tasks = nodes.shape
@@ -147,16 +149,11 @@ class Stepper:
                 self._kept[count] = scratch
         return latency, start, finish
 
-    def _start(
-        self, scratch: _Scratch, nodes: Positions, order: Positions, shut: BoolArray | None
-    ) -> None:
+    def _start(self, scratch: _Scratch, nodes: Small, order: Small, shut: BoolArray | None) -> None:
         """For each task the nodes of its sources and its own; all unset and all nodes free."""
         s, tasks = scratch, self.tasks
-        # Turned round as small numbers, which is faster by far.
-        np.copyto(s.nodes_by_plan, nodes, casting="unsafe")
-        np.copyto(s.node, s.nodes_by_plan.T)
-        np.copyto(s.order_by_plan, order, casting="unsafe")
-        np.copyto(s.order, s.order_by_plan.T)
+        _turn(nodes, s.nodes_by_plan, s.node)
+        _turn(order, s.order_by_plan, s.order)
         for slot, (readers, sources) in zip(s.slots, self.by_slot, strict=False):
             slot[readers] = s.node[sources]
         s.slots[-1][:] = s.node
@@ -182,19 +179,18 @@ class Stepper:
         """What steps need besides times."""
         s = scratch
         task, place, cell, inputs, delay_at, from_node = (
-            array[:count]
-            for array in (s.task, s.place, s.cell, s.inputs, s.delay_at, s.from_node)
+            array[:count] for array in (s.task, s.place, s.cell, s.inputs, s.delay_at, s.from_node)
         )
         small, delay, length = s.from_small[:count], s.delay[:count], s.length[:count]
         np.copyto(task, s.order[first : first + count])
-        np.multiply(task, len(s.plan), cell)
-        np.add(cell, s.plan, cell)
+        np.multiply(task, len(s.end), cell)
+        np.add(cell, s.plan[:count], cell)
         s.from_nodes.reshape(-1, self.width).take(cell, 0, small, "clip")
         np.copyto(from_node, small)
         np.multiply(task, self.nodes, place)
         np.add(place, from_node[:, :, -1], place)
         s.sources.take(place, 0, inputs, "clip")
-        np.add(inputs, s.own, inputs)
+        np.add(inputs, s.own[:count], inputs)
         self.delay_at.take(place, 0, delay_at, "clip")
         np.add(delay_at, from_node, delay_at)
         self.delays.take(delay_at, None, delay, "clip")
@@ -204,7 +200,7 @@ class Stepper:
             lengths.take(cell, None, length, "clip")
         if self.instant:
             s.node_row.take(place, None, s.at_node[:count], "clip")
-            np.add(s.at_node[:count], s.plan, s.at_node[:count])
+            np.add(s.at_node[:count], s.plan[:count], s.at_node[:count])
         else:
             np.copyto(s.at_node[:count], inputs[:, :, -1])
 
@@ -231,6 +227,14 @@ class Stepper:
                 time[node + starts] = begin
                 larger(end, time.take(node), out=end)
             time[node] = end
+
+
+def _turn(given: NDArray[np.integer], small: Small, turned: Small) -> None:
+    """[B, T] to [T, B], as numbers of few bytes: of those turning is much faster."""
+    if given.dtype != small.dtype:
+        np.copyto(small, given, casting="unsafe")
+        given = small
+    np.copyto(turned, given.T)
 
 
 def _width(degree: NDArray[np.int64]) -> int:
