@@ -23,13 +23,14 @@ _WHERE = {
     "load_plan": "offload.plan_files", "Plan": "offload.plan", "Progress": "offload.plan",
     "Result": "offload.plan", "Violation": "offload.plan", "evaluate": "offload.evaluator",
     "Evaluation": "offload.evaluator", "check": "offload.checker", "methods": "offload.registry",
-    "solve": "offload.solver", "compare": "offload.solver",
+    "convert": "offload.converting", "solve": "offload.solver", "compare": "offload.solver",
 }  # fmt: skip
 
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
     from offload.checker import check as check
+    from offload.converting import convert as convert
     from offload.errors import InstanceError as InstanceError
     from offload.errors import Issue as Issue
     from offload.errors import OffloadError as OffloadError

@@ -29,7 +29,7 @@ from offload.errors import OffloadError
 
 __all__ = ["application", "main"]
 
-_COMMANDS = ("solve", "check", "compare", "show", "methods", "schema")
+_COMMANDS = ("solve", "check", "compare", "convert", "show", "methods", "schema")
 _USAGE, _INTERRUPTED, _FAULT = 2, 130, 70
 
 

@@ -1,0 +1,169 @@
+"""``offload convert``: files of other tools as instances."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from offload.cli.arguments import Json, Quiet, Verbose
+from offload.cli.output import Session, complain, error_lines
+from offload.cli.values import amount, duration, one_standard_input, whole, wrong
+from offload.errors import OffloadError
+
+if TYPE_CHECKING:
+    from offload.problem import Problem
+
+EXAMPLE = """
+offload convert rand0001.stg --processors 4 -o rand0001.json
+
+offload convert montage.json --network site.json -o - | offload solve -
+"""
+
+
+def command(
+    context: typer.Context,
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Files to convert; - is standard input."),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write: a file, a folder for several files, - for standard output. "
+            "Default: NAME.json in the current folder.",
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", "-f", metavar="NAME", help="Format of the files. Default: found out."
+        ),
+    ] = None,
+    processors: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole("--processors", 1),
+            metavar="N",
+            help="For tasks without a network: so many identical processors.",
+        ),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Or the network of this file."),
+    ] = None,
+    family: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Or the network of this family.")
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            parser=amount("--speed"),
+            metavar="X",
+            help="Operations a second of the machine that the files' times are of.",
+        ),
+    ] = None,
+    bandwidth: Annotated[
+        float | None,
+        typer.Option(
+            parser=amount("--bandwidth"),
+            metavar="X",
+            help="Bytes a second between identical processors.",
+        ),
+    ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Latency between identical processors, as in 5ms."),
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Convert files of other tools to instances.
+
+    Formats are found out from the files, or named. Each assumption that was made stands in the
+    instance's "source".
+    """
+    session = Session.of(context, verbose=verbose, quiet=quiet)
+    one_standard_input(FILE=files[0], **{"--network": network or ""})
+    if files.count("-") > 1 or ("-" in files and len(files) > 1):
+        raise wrong("FILE", "must be alone if it is standard input", " ".join(files), "name one")
+    targets = _targets(files, output)
+
+    import offload
+
+    options: dict[str, Any] = {
+        "processors": processors, "network": network, "family": family, "speed": speed,
+        "bandwidth": bandwidth, "latency": None if latency is None else duration(latency, "--latency"),
+    }  # fmt: skip
+    done, failed = [], 0
+    for file, target in zip(files, targets, strict=True):
+        try:
+            problem = offload.convert(file, format, **options)
+            offload.save(problem, target)
+        except OffloadError as error:
+            if len(files) == 1:
+                raise
+            failed += 1
+            for line in error_lines(error):
+                complain(f"error: {line}")
+            continue
+        done.append(_record(file, target, problem))
+        if not json and target != "-":
+            _say(session, target, problem)
+    if json and output != "-":
+        session.json({"converted": done, "failed": failed})
+    elif failed:
+        session.note(f"{failed} of {len(files)} files could not be converted")
+    return 2 if failed else 0
+
+
+def _targets(files: list[str], output: str | None) -> list[str]:
+    """Where each file's instance goes; never over a file that is converted."""
+    stems = [
+        PurePath(file.removesuffix(".gz")).stem if file != "-" else "converted" for file in files
+    ]
+    if len(files) == 1 and output is not None and not Path(output).is_dir():
+        if output != "-" and _same(output, files):
+            raise wrong("--output", "must not be a file that is converted", output, "name another")
+        return [output]
+    if output == "-" or (output is not None and not Path(output).is_dir()):
+        raise wrong("--output", "must be a folder for several files", output, "make it first")
+    folder = Path(output or ".")
+    targets = [str(folder / f"{stem}.json") for stem in stems]
+    targets = [
+        str(folder / f"{stem}.instance.json") if _same(target, files) else target
+        for stem, target in zip(stems, targets, strict=True)
+    ]
+    twice = next((target for target in targets if targets.count(target) > 1), None)
+    if twice is not None:
+        raise wrong("FILE", "two would be written to one file", twice, "convert them apart")
+    return targets
+
+
+def _same(target: str, files: list[str]) -> bool:
+    return any(Path(target).resolve() == Path(file).resolve() for file in files if file != "-")
+
+
+def _record(file: str, target: str, problem: Problem) -> dict[str, Any]:
+    graph, nodes = problem.graph, problem.network.nodes
+    return {
+        "file": file, "saved": target, "tasks": len(graph.tasks), "edges": len(graph.edges),
+        "nodes": len(nodes), "source": problem.source,
+    }  # fmt: skip
+
+
+def _say(session: Session, target: str, problem: Problem) -> None:
+    from offload.cli.output import folded
+    from offload.cli.units import count
+
+    graph = problem.graph
+    session.print(
+        f"{count(len(graph.tasks), 'task')}, {count(len(graph.edges), 'edge')}, "
+        f"{count(len(problem.network.nodes), 'node')}: saved to {target}"
+    )
+    session.print(*folded(problem.source, session.width))
