@@ -98,7 +98,8 @@ def command(
 
     options: dict[str, Any] = {
         "processors": processors, "network": network, "family": family, "speed": speed,
-        "bandwidth": bandwidth, "latency": None if latency is None else duration(latency, "--latency"),
+        "bandwidth": bandwidth,
+        "latency": None if latency is None else duration(latency, "--latency"),
     }  # fmt: skip
     done, failed = [], 0
     for file, target in zip(files, targets, strict=True):

@@ -132,7 +132,7 @@ def finish(draft: Draft, options: Options, source: str) -> Problem:
             )
         speed = speed or 1.0
         network = identical(count, speed, *_links(draft, options, notes))
-    if draft.timed and draft.network is None and speed != 1.0:
+    if draft.timed and draft.network is None and speed is not None and speed != 1.0:
         tasks = [
             task if task.work is None else msgspec.structs.replace(task, work=task.work * speed)
             for task in tasks

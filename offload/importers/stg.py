@@ -33,7 +33,8 @@ def read(text: str, options: Options) -> Draft:
     rows = _rows(text)
     if not rows:
         raise malformed(1, "must have the number of tasks", "nothing", "a Standard Task Graph file")
-    tasks, edges = [], []
+    tasks: list[Task] = []
+    edges: list[Edge] = []
     for line, words in rows[1:]:
         number, time, *before = _row(line, words, len(tasks))
         tasks.append(Task(f"t{number}", work=time))
