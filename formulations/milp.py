@@ -26,10 +26,13 @@ from formulations.milp_engine import Control, Outcome, run, solver_of, versions
 from formulations.milp_scheduling import SchedulingModel
 from formulations.milp_terms import FAVOUR, Case
 from offload.bounds import lower_bound
+from offload.errors import OffloadError, Unsupported
+from offload.features import Goal, features_used
 from offload.plan import Plan
-from offload.registry import Answer, Request
+from offload.problem import Problem
+from offload.registry import Answer, Request, find
 
-__all__ = ["solve"]
+__all__ = ["program", "solve"]
 
 REBUILDS = 3  # models made anew where a far better plan leaves room for finer scales
 ROUNDS = 50  # combinations forbidden by rounding before the method gives up on the proof
@@ -82,6 +85,43 @@ def solve(request: Request) -> Answer:
         if answer.stopped or answer.infeasible or not search.value < model.most / 2:
             break
     return answer
+
+
+def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpProblem, float]:
+    """The program of an instance as it is first solved, and the unit of its objective.
+
+    Parameters
+    ----------
+    plan
+        Its objective bounds the times of the model: solutions worse than it are left out. Without
+        one there is no such bound where nothing that counts depends on times.
+
+    Raises
+    ------
+    Unsupported
+        For features that the method `milp` does not honour.
+    OffloadError
+        If the model would be too large, or there is no plan to bound its times.
+    """
+    entry = find("milp")
+    missing = [name for name in features_used(problem, goal) if name not in entry.honours]
+    if missing:
+        raise Unsupported("milp", missing, "no program is written of it")
+    case = Case(problem, goal)
+    kind = AssignmentModel if suffices(case) else SchedulingModel
+    if (size := kind.size_of(case)) > MOST:
+        raise OffloadError(
+            f"the program has about {size} rows and columns; above {MOST} none is built"
+        )
+    if plan is None and kind is SchedulingModel:
+        raise OffloadError("no plan was found to bound the times of the program; give one")
+    most = math.inf if plan is None else plan.objective(goal.minimize)
+    model = kind(case, most)
+    if model.infeasible:
+        raise OffloadError("no plan is better than the one given: there is no program to write")
+    for _ in model.build():
+        pass
+    return model.problem, model.unit
 
 
 class _Search:

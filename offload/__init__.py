@@ -23,7 +23,9 @@ _WHERE = {
     "load_plan": "offload.plan_files", "Plan": "offload.plan", "Progress": "offload.plan",
     "Result": "offload.plan", "Violation": "offload.plan", "evaluate": "offload.evaluator",
     "Evaluation": "offload.evaluator", "check": "offload.checker", "methods": "offload.registry",
-    "convert": "offload.converting", "solve": "offload.solver", "compare": "offload.solver",
+    "convert": "offload.converting", "export": "offload.exporting",
+    "to_frames": "offload.exporting", "to_networkx": "offload.exporting",
+    "solve": "offload.solver", "compare": "offload.solver",
 }  # fmt: skip
 
 __all__ = ["__version__", *_WHERE]
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from offload.errors import Unsupported as Unsupported
     from offload.evaluator import Evaluation as Evaluation
     from offload.evaluator import evaluate as evaluate
+    from offload.exporting import export as export
+    from offload.exporting import to_frames as to_frames
+    from offload.exporting import to_networkx as to_networkx
     from offload.files import load as load
     from offload.files import loads as loads
     from offload.files import save as save

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import PurePath
 from typing import Any
 
 from offload.errors import InstanceError, OffloadError
-from offload.files import load, read_bytes
+from offload.files import load, loads, read_bytes
 from offload.importers import detect, named
 from offload.importers.drafts import Options, finish
 from offload.problem import Network, Problem
 
 __all__ = ["convert"]
+
+OWN = "offload"
+_OWN = re.compile(r'"format"\s*:\s*"offload-instance/')
 
 
 def convert(
@@ -33,7 +37,8 @@ def convert(
     source : path, or ``-`` for standard input
         A file, plain or gzip.
     format : str, optional
-        Name of its format; found out from its ending and its text by default.
+        Name of its format; found out from its ending and its text by default. "offload" is the
+        library's own, which is read as :func:`offload.load` does.
     processors : int, optional
         For tasks without a network: so many identical processors, each pair linked.
     network : Network or path, optional
@@ -67,6 +72,8 @@ def convert(
     options = Options(processors, _network(network, family), speed, bandwidth, latency)
     name = "standard input" if os.fspath(source) == "-" else os.fspath(source)
     text = read_bytes(source).decode("utf-8", "replace")
+    if format in (None, OWN) and (format == OWN or _OWN.search(text)):
+        return loads(text, source=name)
     form = detect(name, text) if format is None else named(format)
     try:
         draft = form.read(text, options)

@@ -11,6 +11,7 @@ from offload.cli.arguments import Json, Quiet, Verbose
 from offload.cli.output import Session, complain, error_lines
 from offload.cli.values import amount, duration, one_standard_input, whole, wrong
 from offload.errors import OffloadError
+from offload.exporters import Format, by_ending, named
 
 if TYPE_CHECKING:
     from offload.problem import Problem
@@ -19,6 +20,8 @@ EXAMPLE = """
 offload convert rand0001.stg --processors 4 -o rand0001.json
 
 offload convert montage.json --network site.json -o - | offload solve -
+
+offload convert instances/crossing-12.json --plan crossing-12.plan.json -o plan.gantt
 """
 
 
@@ -79,20 +82,44 @@ def command(
         str | None,
         typer.Option(metavar="TIME", help="Latency between identical processors, as in 5ms."),
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            "-t",
+            metavar="NAME",
+            help="Format to write: instance, dot, mermaid, gantt, csv, parquet, lp or mps. "
+            "Default: by the ending of --output.",
+        ),
+    ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            "--plan", "-p", metavar="PLAN", help="A plan of the instance, shown if it can be."
+        ),
+    ] = None,
     json: Json = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> int:
-    """Convert files of other tools to instances.
+    """Convert files of other tools to instances, and instances or plans for other tools.
 
     Formats are found out from the files, or named. Each assumption that was made stands in the
-    instance's "source".
+    instance's "source". Written are instances, or Graphviz (.dot), Mermaid (.mmd, .gantt), tables
+    (--to csv or parquet, into a folder), and the mixed-integer program (.lp, .mps).
     """
     session = Session.of(context, verbose=verbose, quiet=quiet)
     one_standard_input(FILE=files[0], **{"--network": network or ""})
     if files.count("-") > 1 or ("-" in files and len(files) > 1):
         raise wrong("FILE", "must be alone if it is standard input", " ".join(files), "name one")
-    targets = _targets(files, output)
+    one_standard_input(FILE=files[0], **{"--plan": plan or ""})
+    if to == "instance" or (to is None and by_ending(output or "") is None):
+        form = None
+    else:
+        form = by_ending(output or "") if to is None else named(to)
+    targets = _targets(files, output, form)
+    if plan is not None and (form is None or len(files) > 1):
+        raise wrong("--plan", "is for one instance and a format that shows it", plan, "see --to")
 
     import offload
 
@@ -105,7 +132,11 @@ def command(
     for file, target in zip(files, targets, strict=True):
         try:
             problem = offload.convert(file, format, **options)
-            offload.save(problem, target)
+            if form is None:
+                offload.save(problem, target)
+            else:
+                shown = None if plan is None else offload.load_plan(plan, problem)
+                offload.export(problem, target, form.name, shown)
         except OffloadError as error:
             if len(files) == 1:
                 raise
@@ -123,22 +154,23 @@ def command(
     return 2 if failed else 0
 
 
-def _targets(files: list[str], output: str | None) -> list[str]:
-    """Where each file's instance goes; never over a file that is converted."""
+def _targets(files: list[str], output: str | None, form: Format | None) -> list[str]:
+    """Where what each file becomes goes; never over a file that is converted."""
     stems = [
         PurePath(file.removesuffix(".gz")).stem if file != "-" else "converted" for file in files
     ]
-    if len(files) == 1 and output is not None and not Path(output).is_dir():
+    folder = form is not None and form.folder
+    if len(files) == 1 and output is not None and (folder or not Path(output).is_dir()):
         if output != "-" and _same(output, files):
             raise wrong("--output", "must not be a file that is converted", output, "name another")
         return [output]
     if output == "-" or (output is not None and not Path(output).is_dir()):
         raise wrong("--output", "must be a folder for several files", output, "make it first")
-    folder = Path(output or ".")
-    targets = [str(folder / f"{stem}.json") for stem in stems]
+    ending = ".json" if form is None else "" if form.folder else form.endings[0]
+    targets = [str(Path(output or ".") / f"{stem}{ending}") for stem in stems]
     targets = [
-        str(folder / f"{stem}.instance.json") if _same(target, files) else target
-        for stem, target in zip(stems, targets, strict=True)
+        target.removesuffix(ending) + f".instance{ending}" if _same(target, files) else target
+        for target in targets
     ]
     twice = next((target for target in targets if targets.count(target) > 1), None)
     if twice is not None:
@@ -167,4 +199,5 @@ def _say(session: Session, target: str, problem: Problem) -> None:
         f"{count(len(graph.tasks), 'task')}, {count(len(graph.edges), 'edge')}, "
         f"{count(len(problem.network.nodes), 'node')}: saved to {target}"
     )
-    session.print(*folded(problem.source, session.width))
+    if problem.source.startswith("Converted from"):
+        session.print(*folded(problem.source, session.width))

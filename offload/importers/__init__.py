@@ -57,11 +57,8 @@ def named(name: str) -> Format:
         if form.name == name:
             return form
     names = [form.name for form in FORMATS]
-    hint = close(name, names)
-    raise OffloadError(
-        f"format: must be one of {', '.join(names)}, got {name!r}"
-        + (f"; did you mean {hint!r}?" if hint else "")
-    )
+    fix = close(name, names, "name one of them")
+    raise OffloadError(f"format: must be one of {', '.join(names)}, got {name!r}; {fix}")
 
 
 def detect(name: str, text: str) -> Format:
