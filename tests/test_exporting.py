@@ -50,9 +50,7 @@ def test_dot_has_all_tasks_and_edges_on_the_nodes_of_the_plan(
 
 def test_drawings_escape_what_their_formats_reserve(tmp_path: Path) -> None:
     name = 'a "b" \\c;#:\nd'
-    problem = Problem(
-        name=name, network=Network([Node(name)]), graph=Graph([Task(name, work=1.0)])
-    )
+    problem = Problem(name=name, network=Network([Node(name)]), graph=Graph([Task(name, work=1.0)]))
     plan = offload.evaluate(problem, [[0]], [[0]]).plan()
     dot = text_of(problem, tmp_path / "a.dot", plan)
     assert r'"a \"b\" \\c;#:\nd" [label="a \"b\" \\c;#:\nd\n1", work=1.0];' in dot
