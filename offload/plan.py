@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import os
 
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Breakdown", "Plan", "Progress", "Result", "Violation"]
 
@@ -308,6 +309,18 @@ class Plan:
             "cost": moved * routes.arc_price,
         })  # fmt: skip
         return Breakdown(nodes, links)
+
+    def plot_gantt(self, ax: Axes | None = None) -> Axes:
+        """Draw what runs where and when; see :func:`offload.plot.gantt`."""
+        from offload.plot import gantt
+
+        return gantt(self, ax)
+
+    def plot_topology(self, ax: Axes | None = None) -> Axes:
+        """Draw the network with what runs and moves on it; see :func:`offload.plot.topology`."""
+        from offload.plot import topology
+
+        return topology(self.problem, self, ax)
 
     def _repr_html_(self) -> str:
         numbers = ", ".join(f"{metric} {value:.6g}" for metric, value in self.metrics.items())

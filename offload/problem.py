@@ -16,6 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from offload.tables import Tables
     from offload.validation import Resolved
 
@@ -287,6 +289,12 @@ class Problem(
         from offload.files import digest
 
         return digest(self)
+
+    def plot_topology(self, ax: Axes | None = None) -> Axes:
+        """Draw the network; see :func:`offload.plot.topology`."""
+        from offload.plot import topology
+
+        return topology(self, None, ax)
 
     def save(self, path: Any) -> None:
         """Write the instance to a file, gzip where the name ends in .gz; :func:`offload.save`."""

@@ -1,0 +1,11 @@
+"""Pictures: functions that take a plan or a problem and an Axes, and return the Axes.
+
+They need matplotlib: ``pip install 'offload[plot]'``.
+"""
+
+from __future__ import annotations
+
+from offload.plot.gantt import gantt
+from offload.plot.topology import topology
+
+__all__ = ["gantt", "topology"]

@@ -1,0 +1,59 @@
+"""What all pictures share: colours that the colour-blind can tell apart, units, axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from offload.errors import OffloadError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["axes_of", "colours", "in_unit", "tiers_of"]
+
+# Okabe, Ito 2008, "Color universal design": told apart by the colour-blind; in grey by lightness.
+_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
+_TIERS = ("device", "edge", "fog", "cloud")
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
+    """The given axes, or those of a new figure of so many inches.
+
+    Raises
+    ------
+    OffloadError
+        If matplotlib is not installed.
+    """
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        fix = "pip install 'offload[plot]'"
+        raise OffloadError(f"pictures need matplotlib, which is not installed; {fix}") from None
+    # No window and no global state: a figure that the caller shows or saves.
+    return Figure(figsize=(width, height), layout="constrained").subplots()
+
+
+def tiers_of(names: Sequence[str]) -> list[str]:
+    """Tiers from the device to the cloud; others where they first come up, in between."""
+    found = list(dict.fromkeys(names))
+    known = [tier for tier in _TIERS if tier in found]
+    other = [tier for tier in found if tier not in _TIERS]
+    last = known[-1:] if known[-1:] == ["cloud"] else []
+    return [*known[: len(known) - len(last)], *other, *last]
+
+
+def colours(tiers: Sequence[str]) -> dict[str, str]:
+    """A colour for each tier, the same in every picture of an instance."""
+    return {tier: _COLOURS[i % len(_COLOURS)] for i, tier in enumerate(tiers_of(tiers))}
+
+
+def in_unit(seconds: float) -> tuple[float, str]:
+    """The unit in which a time is drawn: how many seconds it has, and its name."""
+    for size, name in _UNITS:
+        if seconds >= size:
+            return size, name
+    return _UNITS[0] if seconds <= 0 else _UNITS[-1]
