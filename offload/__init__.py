@@ -25,6 +25,7 @@ _WHERE = {
     "Evaluation": "offload.evaluator", "check": "offload.checker", "methods": "offload.registry",
     "convert": "offload.converting", "export": "offload.exporting",
     "to_frames": "offload.exporting", "to_networkx": "offload.exporting",
+    "Measured": "offload.measuring", "profile": "offload.measuring",
     "solve": "offload.solver", "compare": "offload.solver",
 }  # fmt: skip
 
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from offload.files import loads as loads
     from offload.files import save as save
     from offload.files import schema as schema
+    from offload.measuring import Measured as Measured
+    from offload.measuring import profile as profile
     from offload.plan import Plan as Plan
     from offload.plan import Progress as Progress
     from offload.plan import Result as Result
