@@ -54,7 +54,9 @@ def command(
     ] = None,
     network: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Or the network of this file."),
+        typer.Option(
+            metavar="FILE", help="Or the network of this file: an instance, TopoHub, GraphML."
+        ),
     ] = None,
     family: Annotated[
         str | None, typer.Option(metavar="NAME", help="Or the network of this family.")
@@ -79,6 +81,14 @@ def command(
         str | None,
         typer.Option(metavar="TIME", help="Latency between identical processors, as in 5ms."),
     ] = None,
+    part: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole("--part", 1),
+            metavar="K",
+            help="Of a file of several problems: which one, from 1.",
+        ),
+    ] = None,
     json: Json = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
@@ -92,13 +102,13 @@ def command(
     one_standard_input(FILE=files[0], **{"--network": network or ""})
     if files.count("-") > 1 or ("-" in files and len(files) > 1):
         raise wrong("FILE", "must be alone if it is standard input", " ".join(files), "name one")
-    targets = _targets(files, output)
+    targets = _targets(files, output, network)
 
     import offload
 
     options: dict[str, Any] = {
         "processors": processors, "network": network, "family": family, "speed": speed,
-        "bandwidth": bandwidth,
+        "bandwidth": bandwidth, "part": part,
         "latency": None if latency is None else duration(latency, "--latency"),
     }  # fmt: skip
     done, failed = [], 0
@@ -123,21 +133,22 @@ def command(
     return 2 if failed else 0
 
 
-def _targets(files: list[str], output: str | None) -> list[str]:
-    """Where each file's instance goes; never over a file that is converted."""
+def _targets(files: list[str], output: str | None, network: str | None) -> list[str]:
+    """Where each file's instance goes; never over a file that is read."""
+    read = files if network is None else [*files, network]
     stems = [
         PurePath(file.removesuffix(".gz")).stem if file != "-" else "converted" for file in files
     ]
     if len(files) == 1 and output is not None and not Path(output).is_dir():
-        if output != "-" and _same(output, files):
-            raise wrong("--output", "must not be a file that is converted", output, "name another")
+        if output != "-" and _same(output, read):
+            raise wrong("--output", "must not be a file that is read", output, "name another")
         return [output]
     if output == "-" or (output is not None and not Path(output).is_dir()):
         raise wrong("--output", "must be a folder for several files", output, "make it first")
     folder = Path(output or ".")
     targets = [str(folder / f"{stem}.json") for stem in stems]
     targets = [
-        str(folder / f"{stem}.instance.json") if _same(target, files) else target
+        str(folder / f"{stem}.instance.json") if _same(target, read) else target
         for stem, target in zip(stems, targets, strict=True)
     ]
     twice = next((target for target in targets if targets.count(target) > 1), None)
