@@ -71,9 +71,9 @@ def parse_xml(text: str, root: str) -> Element:
     try:
         parser.Parse(text.encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
-        line = error.lineno
-        rows = text.splitlines()
-        found = rows[line - 1].strip()[:40] if 0 < line <= len(rows) else ""
+        rows = text.splitlines() or [""]
+        line = min(error.lineno, len(rows))  # a document that is cut short ends below the last
+        found = rows[line - 1].strip()[:40]
         raise malformed(
             line, f"not XML: {expat.ErrorString(error.code)}", found or NOTHING,
             "the file may be cut short",
