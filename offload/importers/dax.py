@@ -33,6 +33,11 @@ def read(text: str, options: Options) -> Draft:
     root = parse_xml(text, "adag")
     elements = list(root.all("job"))
     jobs = [_job(element) for element in elements]
+    first: dict[str, Element] = {}
+    for element in elements:
+        if (other := first.setdefault(element.get("id"), element)) is not element:
+            fix = f"already used in line {other.line}; give it another"
+            raise malformed(element.line, "duplicate id", element.get("id"), fix)
     position = {job.id: i for i, job in enumerate(jobs)}
     for child in root.all("child"):
         name = _known(child, position)

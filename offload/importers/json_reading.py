@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -33,7 +34,18 @@ def decode(text: str, kind: type[T]) -> T:
     except Malformed as error:
         raise InstanceError([error.issue]) from None
     issues = type_issues(parsed, kind)
-    raise InstanceError(issues or [Issue("$", why, NOTHING)])
+    raise InstanceError(issues or [_syntax(raw, why)])
+
+
+def _syntax(raw: bytes, why: str) -> Issue:
+    """The issue of a text that Python takes for JSON although it is none, as NaN."""
+    at = re.search(r"\(byte (\d+)\)", why)
+    if at is None:
+        return Issue("$", why, NOTHING)
+    before, after = raw[: int(at[1])], raw[int(at[1]) :]
+    near = after.partition(b"\n")[0][:20].decode("utf-8", "replace")
+    line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+    return Issue(f"line {line} column {column}", "not JSON", near, "write a plain value")
 
 
 def wrong(path: str, message: str, found: object, fix: str) -> InstanceError:
