@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import time
@@ -156,10 +157,10 @@ def _codecs() -> Iterator[tuple[str, Pack, Pack]]:
         packer, unpacker = zstandard.ZstdCompressor(level=3), zstandard.ZstdDecompressor()
         yield "zstd-3", packer.compress, unpacker.decompress
     try:
-        import lz4.frame
+        lz4 = importlib.import_module("lz4.frame")  # has no types
     except ImportError:
         return
-    yield "lz4", lz4.frame.compress, lz4.frame.decompress
+    yield "lz4", lz4.compress, lz4.decompress
 
 
 def _huffman(data: bytes) -> bytes:

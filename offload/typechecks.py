@@ -242,7 +242,7 @@ class _Walk:
         for key, item in value.items():
             if key in fields:
                 self.value(item, fields[key].type, f"{path}.{key}")
-            elif key != kind.tag_field:
+            elif key != kind.tag_field and kind.cls.__struct_config__.forbid_unknown_fields:
                 self.add(member(path, key), "unknown key", key, close(key, fields))
         for key, field in fields.items():
             if field.required and key not in value:

@@ -57,7 +57,9 @@ def command(
     ] = None,
     network: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Or the network of this file."),
+        typer.Option(
+            metavar="FILE", help="Or the network of this file: an instance, TopoHub, GraphML."
+        ),
     ] = None,
     family: Annotated[
         str | None, typer.Option(metavar="NAME", help="Or the network of this family.")
@@ -81,6 +83,14 @@ def command(
     latency: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Latency between identical processors, as in 5ms."),
+    ] = None,
+    part: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole("--part", 1),
+            metavar="K",
+            help="Of a file of several problems: which one, from 1.",
+        ),
     ] = None,
     to: Annotated[
         str | None,
@@ -117,7 +127,7 @@ def command(
         form = None
     else:
         form = by_ending(output or "") if to is None else named(to)
-    targets = _targets(files, output, form)
+    targets = _targets(files, output, form, [path for path in (network, plan) if path])
     if plan is not None and (form is None or len(files) > 1):
         raise wrong("--plan", "is for one instance and a format that shows it", plan, "see --to")
 
@@ -125,7 +135,7 @@ def command(
 
     options: dict[str, Any] = {
         "processors": processors, "network": network, "family": family, "speed": speed,
-        "bandwidth": bandwidth,
+        "bandwidth": bandwidth, "part": part,
         "latency": None if latency is None else duration(latency, "--latency"),
     }  # fmt: skip
     done, failed = [], 0
@@ -154,22 +164,25 @@ def command(
     return 2 if failed else 0
 
 
-def _targets(files: list[str], output: str | None, form: Format | None) -> list[str]:
-    """Where what each file becomes goes; never over a file that is converted."""
+def _targets(
+    files: list[str], output: str | None, form: Format | None, others: list[str]
+) -> list[str]:
+    """Where what each file becomes goes; never over a file that is read."""
+    read = [*files, *others]
     stems = [
         PurePath(file.removesuffix(".gz")).stem if file != "-" else "converted" for file in files
     ]
     folder = form is not None and form.folder
     if len(files) == 1 and output is not None and (folder or not Path(output).is_dir()):
-        if output != "-" and _same(output, files):
-            raise wrong("--output", "must not be a file that is converted", output, "name another")
+        if output != "-" and _same(output, read):
+            raise wrong("--output", "must not be a file that is read", output, "name another")
         return [output]
     if output == "-" or (output is not None and not Path(output).is_dir()):
         raise wrong("--output", "must be a folder for several files", output, "make it first")
     ending = ".json" if form is None else "" if form.folder else form.endings[0]
     targets = [str(Path(output or ".") / f"{stem}{ending}") for stem in stems]
     targets = [
-        target.removesuffix(ending) + f".instance{ending}" if _same(target, files) else target
+        target.removesuffix(ending) + f".instance{ending}" if _same(target, read) else target
         for target in targets
     ]
     twice = next((target for target in targets if targets.count(target) > 1), None)

@@ -42,6 +42,17 @@ class Format:
 
 FORMATS = (
     Format("stg", "Standard Task Graph Set", (".stg",), "offload.importers.stg"),
+    Format("gap", "OR-Library generalized assignment", (".gap",), "offload.importers.gap"),
+    Format("gxl", "GXL with communication delays", (".gxl",), "offload.importers.gxl"),
+    Format("wfformat", "WfCommons", (), "offload.importers.wfformat"),
+    Format("dax", "Pegasus DAX", (".dax",), "offload.importers.dax"),
+    Format("estee", "Estee", (), "offload.importers.estee"),
+    Format("dagbench", "DAGBench", (), "offload.importers.dagbench"),
+    Format("fjsp", "flexible job shop", (".fjs",), "offload.importers.fjsp"),
+    Format("tgff", "TGFF", (".tgff",), "offload.importers.tgff"),
+    Format("topohub", "TopoHub, node-link JSON", (), "offload.importers.topohub"),
+    Format("graphml", "GraphML", (".graphml",), "offload.importers.graphml"),
+    Format("dot", "Graphviz DOT", (".dot", ".gv"), "offload.importers.dot"),
 )  # fmt: skip
 
 
@@ -62,17 +73,20 @@ def named(name: str) -> Format:
 
 
 def detect(name: str, text: str) -> Format:
-    """The format of a file, by its ending and then by its text.
+    """The format of a file: of those that recognise its text, one of its ending first.
 
     Raises
     ------
     OffloadError
-        If no format recognises it.
+        If no format recognises it, or has its ending.
     """
-    ending = [form for form in FORMATS if name.removesuffix(".gz").endswith(form.endings)]
+    plain = name.removesuffix(".gz")
+    ending = [form for form in FORMATS if form.endings and plain.endswith(form.endings)]
     for form in [*ending, *(form for form in FORMATS if form not in ending)]:
         if form.recognises(text):
             return form
+    if ending:  # it says best itself what is wrong with the file
+        return ending[0]
     names = ", ".join(form.name for form in FORMATS)
     raise OffloadError(
         f"{name}: not recognised as any format ({names}); name its format, as in --format stg"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +12,21 @@ import msgspec
 from offload.errors import InstanceError, Issue, OffloadError
 from offload.problem import Data, Edge, Graph, Group, Link, Network, Node, Problem, Task
 
-__all__ = ["Draft", "Options", "finish", "identical", "malformed"]
+__all__ = [
+    "BANDWIDTH",
+    "SPEED",
+    "Draft",
+    "Options",
+    "finish",
+    "identical",
+    "linked",
+    "malformed",
+    "on_lines",
+]
 
-_MOST = 512  # identical processors: each pair has a link
-_SPEED = 1e9  # operations a second of the machine that times are of, if nothing else is known
-_BANDWIDTH = 125e6  # bytes a second between processors of files that give bytes: 1 Gb/s
+_MOST = 512  # nodes of which each pair has a link
+SPEED = 1e9  # operations a second of the machine that times are of, if nothing else is known
+BANDWIDTH = 125e6  # bytes a second between processors of files that give bytes: 1 Gb/s
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,10 @@ class Options:
         task's work is its time at this speed.
     bandwidth, latency
         Of the links between identical processors; bytes a second, seconds.
+    part
+        Of a file of several problems: which one, from 1.
+    network_notes, network_takes
+        What was assumed of the network's own file, and which options that made use of.
     """
 
     processors: int | None = None
@@ -40,6 +55,9 @@ class Options:
     speed: float | None = None
     bandwidth: float | None = None
     latency: float | None = None
+    part: int | None = None
+    network_notes: tuple[str, ...] = ()
+    network_takes: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -56,6 +74,8 @@ class Draft:
         Operations a second of that machine, where the file says so.
     network
         The file's own; ``None`` if it has none.
+    takes
+        Names of the options that the file's own network, or its reader, has made use of.
     processors
         How many identical processors the file is about; ``None`` if it does not say.
     bandwidth
@@ -63,6 +83,9 @@ class Draft:
         where it gives delays in place of bytes, ``None`` where it gives bytes.
     notes
         One sentence an assumption, for the instance's ``source``.
+    places
+        Where in the file a member of ``$.graph.tasks`` and the like stands, by its position, for
+        errors that validation finds.
     """
 
     name: str
@@ -71,6 +94,7 @@ class Draft:
     groups: Sequence[Group] = ()
     data: Sequence[Data] = ()
     network: Network | None = None
+    takes: frozenset[str] = frozenset()
     processors: int | None = None
     timed: bool = True
     speed: float | None = None
@@ -79,6 +103,12 @@ class Draft:
     limits: dict[str, float] = field(default_factory=dict)
     description: str = ""
     notes: list[str] = field(default_factory=list)
+    places: dict[str, Callable[[int], str]] = field(default_factory=dict)
+
+
+def on_lines(lines: Sequence[int]) -> Callable[[int], str]:
+    """Places that are lines of a text: the line of each member."""
+    return lambda position: f"line {lines[position]}"
 
 
 def malformed(line: int, message: str, found: Any, fix: str) -> InstanceError:
@@ -86,19 +116,30 @@ def malformed(line: int, message: str, found: Any, fix: str) -> InstanceError:
     return InstanceError([Issue(f"line {line}", message, found, fix)])
 
 
-def identical(count: int, speed: float, bandwidth: float, latency: float) -> Network:
-    """So many processors of one speed, each pair with a full-duplex link without contention."""
-    if not 1 <= count <= _MOST:
-        raise OffloadError(f"processors: must be from 1 to {_MOST}, got {count}")
-    names = [f"p{k}" for k in range(count)]
-    rate = None if bandwidth == float("inf") else bandwidth
+def linked(nodes: Sequence[Node], bandwidth: float | None, latency: float) -> Network:
+    """Nodes of which each pair has a full-duplex link without contention.
+
+    Bandwidth in bytes a second, ``None`` for infinite; latency in seconds.
+    """
+    if not 1 <= len(nodes) <= _MOST:
+        raise OffloadError(f"processors: must be from 1 to {_MOST}, got {len(nodes)}")
     links = [
-        Link(names[k], names[l], bandwidth=rate, latency=latency)
-        for k in range(count)
-        for l in range(k + 1, count)
+        Link(nodes[k].id, nodes[l].id, bandwidth=bandwidth, latency=latency)
+        for k in range(len(nodes))
+        for l in range(k + 1, len(nodes))
     ]
     # Direct links alone: no message gains by a way over another processor.
-    return Network([Node(name, speed=speed) for name in names], links, reference_bytes=0)
+    return Network(nodes, links, reference_bytes=0)
+
+
+def identical(
+    count: int, speed: float, bandwidth: float, latency: float, slots: int = 1
+) -> Network:
+    """So many processors of one speed and so many slots, each pair linked."""
+    if not 1 <= count <= _MOST:  # before a list of that length is made
+        raise OffloadError(f"processors: must be from 1 to {_MOST}, got {count}")
+    nodes = [Node(f"p{k}", speed=speed, slots=slots) for k in range(count)]
+    return linked(nodes, None if bandwidth == float("inf") else bandwidth, latency)
 
 
 def finish(draft: Draft, options: Options, source: str) -> Problem:
@@ -112,17 +153,15 @@ def finish(draft: Draft, options: Options, source: str) -> Problem:
         For an instance that breaks the format's rules.
     """
     notes, tasks = list(draft.notes), draft.tasks
-    if draft.network is not None and (options.network or options.processors):
-        raise OffloadError(
-            f"{source}: brings its own network; leave out processors, network and family"
-        )
+    _unused(draft, options, source)
     speed = options.speed or draft.speed
     if draft.network is not None:
         network = draft.network
     elif options.network is not None:
         network = options.network
+        notes += options.network_notes
         if draft.timed:
-            speed = speed or _SPEED
+            speed = speed or SPEED
             notes.append(f"times are taken as those of a machine of {speed:g} operations a second")
     else:
         count = options.processors or draft.processors
@@ -130,25 +169,66 @@ def finish(draft: Draft, options: Options, source: str) -> Problem:
             raise OffloadError(
                 f"{source}: has no network; say --processors N, --network FILE or --family NAME"
             )
-        speed = speed or 1.0
-        network = identical(count, speed, *_links(draft, options, notes))
+        speed = speed or (1.0 if draft.timed else SPEED)
+        slots = max((task.slots for task in tasks), default=1)
+        if slots > 1:
+            notes.append(f"processors have {slots} slots, as many as the widest task occupies")
+        network = identical(count, speed, *_links(draft, options, notes), slots)
     if draft.timed and draft.network is None and speed is not None and speed != 1.0:
         tasks = [
             task if task.work is None else msgspec.structs.replace(task, work=task.work * speed)
             for task in tasks
         ]
     text = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
-    return Problem(
-        name=draft.name, description=draft.description, source=f"Converted from {source}.{text}",
-        network=network, graph=Graph(tasks, draft.edges, draft.groups), data=draft.data,
-        minimize=draft.minimize, limits=draft.limits,
-    )  # fmt: skip
+    try:
+        return Problem(
+            name=draft.name, description=draft.description,
+            source=f"Converted from {source}.{text}", network=network,
+            graph=Graph(tasks, draft.edges, draft.groups), data=draft.data,
+            minimize=draft.minimize, limits=draft.limits,
+        )  # fmt: skip
+    except InstanceError as error:
+        raise InstanceError([_placed(issue, draft) for issue in error.issues]) from None
+
+
+_MEMBER = re.compile(r"(\$\.(?:graph|network)\.\w+)\[(\d+)\][\w.\[\]]*")
+
+
+def _placed(issue: Issue, draft: Draft) -> Issue:
+    """An issue of the instance as one of the file: lines in place of paths, where known."""
+
+    def place(match: re.Match[str]) -> str:
+        known = draft.places.get(match[1])
+        return match[0] if known is None else known(int(match[2]))
+
+    path, fix = _MEMBER.sub(place, issue.path), _MEMBER.sub(place, issue.fix)
+    # A cycle's own path is that of all edges; one of them stands in the advice.
+    example = _MEMBER.search(issue.fix) if issue.path == "$.graph.edges" else None
+    if example is not None and example[1] in draft.places:
+        path, fix = place(example), "remove one of its edges, for example this one"
+    return Issue(path, issue.message, issue.found, fix)
+
+
+def _unused(draft: Draft, options: Options, source: str) -> None:
+    """Refuse options that would change nothing."""
+    named = ("processors", "network", "speed", "bandwidth", "latency", "part")
+    idle = {name for name in named if getattr(options, name) is not None} - draft.takes
+    why = "holds one problem"
+    if draft.network is not None and idle - {"part"}:
+        idle, why = idle - {"part"}, "brings its own network"
+    elif options.network is not None and "part" not in idle:
+        idle &= {"bandwidth", "latency"} if draft.timed else {"bandwidth", "latency", "speed"}
+        idle, why = idle - options.network_takes, "nodes and links are those of the network given"
+    else:
+        idle &= {"part"}
+    if idle:
+        raise OffloadError(f"{source}: {why}; leave out {', '.join(sorted(idle))}")
 
 
 def _links(draft: Draft, options: Options, notes: list[str]) -> tuple[float, float]:
     """Bandwidth and latency between identical processors."""
     bandwidth = options.bandwidth or draft.bandwidth
     if bandwidth is None:
-        bandwidth = _BANDWIDTH
-        notes.append(f"processors are linked at {_BANDWIDTH:g} bytes a second")
+        bandwidth = BANDWIDTH
+        notes.append(f"processors are linked at {BANDWIDTH:g} bytes a second")
     return bandwidth, options.latency or 0.0

@@ -8,7 +8,7 @@ row are dummies of no time, which the number in the header leaves out in most fi
 
 from __future__ import annotations
 
-from offload.importers.drafts import Draft, Options, malformed
+from offload.importers.drafts import Draft, Options, malformed, on_lines
 from offload.problem import Edge, Task
 
 __all__ = ["read", "recognises"]
@@ -35,10 +35,12 @@ def read(text: str, options: Options) -> Draft:
         raise malformed(1, "must have the number of tasks", "nothing", "a Standard Task Graph file")
     tasks: list[Task] = []
     edges: list[Edge] = []
+    lines: list[int] = []  # of the edges
     for line, words in rows[1:]:
         number, time, *before = _row(line, words, len(tasks))
         tasks.append(Task(f"t{number}", work=time))
         edges += [Edge(f"t{j}", f"t{number}") for j in before]
+        lines += [line] * len(before)
     line, words = rows[0]
     if len(words) != 1 or not words[0].isdigit():
         raise malformed(line, "must be the number of tasks", " ".join(words), "one whole number")
@@ -55,6 +57,9 @@ def read(text: str, options: Options) -> Draft:
             "dummy tasks at both ends are kept",
             "nothing is transferred between tasks",
         ],
+        places={
+            "$.graph.tasks": lambda i: f"line {rows[i + 1][0]}", "$.graph.edges": on_lines(lines),
+        },
     )  # fmt: skip
 
 

@@ -1,0 +1,85 @@
+"""Networks as node-link JSON, as TopoHub has SNDlib and the Internet Topology Zoo.
+
+Jurkiewicz 2023, "TopoHub: a repository of reference Gabriel and real-world topologies for
+networking research". An edge's ``dist`` is in kilometres; a node's ``pos`` is its longitude and
+latitude.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct, field
+
+from offload.importers.drafts import Draft, Options
+from offload.importers.json_reading import decode, wrong
+from offload.importers.networks import Site, Span, network_draft
+from offload.problem import Amount
+
+__all__ = ["read", "recognises"]
+
+
+class _Node(Struct):
+    id: int | str
+    name: str = ""
+    pos: tuple[float, ...] = ()
+
+
+class _Edge(Struct):
+    source: int | str
+    target: int | str
+    dist: Amount | None = None
+
+
+class _Head(Struct):
+    name: str = ""
+
+
+class _Network(Struct):
+    nodes: tuple[_Node, ...]
+    edges: tuple[_Edge, ...] | None = None
+    links: tuple[_Edge, ...] | None = None  # as networkx called them until 3.4
+    graph: _Head = field(default_factory=_Head)
+    directed: bool = False
+
+
+def recognises(text: str) -> bool:
+    """Whether a text is a JSON object that has nodes, edges, and whether they are directed."""
+    return bool(
+        text.lstrip()[:1] == "{"
+        and re.search(r'"directed"\s*:', text)
+        and re.search(r'"nodes"\s*:\s*\[', text)
+        and re.search(r'"(edges|links)"\s*:\s*\[', text)
+    )
+
+
+def read(text: str, options: Options) -> Draft:
+    """The network, without tasks; its demands are left out.
+
+    Raises
+    ------
+    InstanceError
+        With the path of everything that is missing or wrong, for an id that is there twice, and
+        for an edge to a node that is not there.
+    """
+    found = decode(text, _Network)
+    key = "edges" if found.edges is not None else "links"
+    edges = found.edges if found.edges is not None else found.links
+    if edges is None:
+        raise wrong("$.edges", "is required", None, 'add "edges"')
+    sites: dict[str, Site] = {}
+    for k, node in enumerate(found.nodes):
+        name = str(node.id)
+        if name in sites:
+            raise wrong(f"$.nodes[{k}].id", "duplicate id", node.id, "give it another")
+        placed = len(node.pos) == 2
+        sites[name] = Site(name, node.name, *(node.pos if placed else (None, None)))
+    for e, edge in enumerate(edges):
+        for end in ("source", "target"):
+            value = getattr(edge, end)
+            if str(value) not in sites:
+                raise wrong(f"$.{key}[{e}].{end}", "names no node", value, "add the node")
+    spans = [Span(str(edge.source), str(edge.target), edge.dist) for edge in edges]
+    return network_draft(
+        found.graph.name, list(sites.values()), spans, options, directed=found.directed
+    )
