@@ -206,5 +206,5 @@ def test_the_command_never_writes_over_what_it_reads(
     before = (tmp_path / "street.json").read_bytes()
     outcome = run("convert", "street.json", "-o", "street.json")
     assert outcome.status == 2
-    assert "must not be a file that is converted" in outcome.err
+    assert "must not be a file that is read" in outcome.err
     assert (tmp_path / "street.json").read_bytes() == before
