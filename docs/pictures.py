@@ -1,0 +1,52 @@
+"""Draw the pictures of docs/scenarios/: each scenario's network and a plan on it.
+
+    python docs/pictures.py [--size 24] [--seed 0] [--time 10]
+
+Needs the extra ``plot``. Plans of small instances are the same wherever their proof ends in time.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+import offload
+from offload.plot import gantt, topology
+
+SCENARIOS = (
+    "smart-traffic", "smart-health", "smart-home", "industrial-iot", "iot-monitoring",
+    "autonomous-driving", "vr-ar",
+)  # fmt: skip
+
+
+def draw(name: str, size: int, seed: int, seconds: float) -> Figure:
+    """The network with what moves over it, and below the plan in time."""
+    problem = offload.generate(name, size=size, seed=seed)
+    result = offload.solve(problem, time_limit=seconds)
+    assert result.plan is not None, result
+    nodes = len(problem.network.nodes)
+    figure = Figure(figsize=(10, 4 + 0.12 * nodes + 4), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=[3 + 0.1 * nodes, 4])
+    topology(problem, result.plan, above)
+    gantt(result.plan, below)
+    above.set_title(f"{name}: {size} tasks on {nodes} nodes", loc="left", fontsize=10)
+    return figure
+
+
+def main() -> None:
+    """Write a PNG for each scenario."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--size", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--time", type=float, default=10.0, help="seconds for each plan")
+    chosen = parser.parse_args()
+    folder = Path(__file__).parent / "scenarios"
+    for name in SCENARIOS:
+        draw(name, chosen.size, chosen.seed, chosen.time).savefig(folder / f"{name}.png", dpi=80)
+        print(folder / f"{name}.png", flush=True)
+
+
+if __name__ == "__main__":
+    main()
