@@ -48,11 +48,14 @@ def read(text: str, options: Options) -> Draft:
     """
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     jobs, machines = _header(lines)
-    words = Words(iter(lines[1:]), lines[-1][0] if lines else 1)
+    words = Words(lines[1:], lines[-1][0])
+    by_line = len(lines) == jobs + 1  # as usual, and then errors are found in their lines
     edges: list[Edge] = []
     found: list[tuple[str, int, dict[int, float]]] = []
     after: list[int] = []  # lines of the edges
     for j in range(1, jobs + 1):
+        if by_line:
+            words = Words(lines[j : j + 1], lines[j][0], "line")
         count = words.integer(f"the number of operations of job {j}", 1)
         for o in range(1, count + 1):
             name = f"{j}.{o}"
@@ -60,7 +63,8 @@ def read(text: str, options: Options) -> Draft:
             if o > 1:
                 edges.append(Edge(f"{j}.{o - 1}", name))
                 after.append(words.line)
-    words.end()
+        if by_line or j == jobs:
+            words.end()
     first = _first(found, machines)
     tasks = [
         Task(name, time={f"m{machine}": time for machine, time in times.items()})

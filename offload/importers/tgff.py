@@ -21,7 +21,7 @@ __all__ = ["read", "recognises"]
 
 _TIMES = ("execution_time", "exec_time", "task_time", "time")
 _SIZES = ("quantity", "bytes", "size", "volume", "commun_quantity", "data")
-_OPENING = re.compile(r"@(\S+)\s+(\S+)\s*\{?\s*$")
+_OPENING = re.compile(r"@(\S+)\s+([^\s{]+)\s*\{$")
 
 
 @dataclass
@@ -96,7 +96,7 @@ def _blocks(text: str) -> list[_Block]:
             opening = _OPENING.match(code)
             if opening is None:
                 raise malformed(line, "must open a block", code, "as in @GRAPH 0 {")
-            inside = _Block(opening[1], opening[2].rstrip("{"), line)
+            inside = _Block(opening[1], opening[2], line)
             blocks.append(inside)
         elif code == "}":
             if inside is None:

@@ -13,10 +13,11 @@ __all__ = ["Words", "amount", "integer"]
 class Words:
     """The words of a text, taken one by one."""
 
-    def __init__(self, lines: Iterable[tuple[int, str]], last: int) -> None:
+    def __init__(self, lines: Iterable[tuple[int, str]], last: int, of: str = "file") -> None:
         self._words = ((line, word) for line, text in lines for word in text.split())
         self.line = 1  # of the word taken last
         self._last = last
+        self._of = of  # what the words are of, for errors
 
     @classmethod
     def of(cls, text: str) -> Words:
@@ -34,7 +35,9 @@ class Words:
         """
         found = next(self._words, None)
         if found is None:
-            raise malformed(self._last, f"{what} must follow", NOTHING, "the file is cut short")
+            raise malformed(
+                self._last, f"{what} must follow", NOTHING, f"the {self._of} is cut short"
+            )
         self.line, word = found
         return word
 
@@ -56,7 +59,8 @@ class Words:
         """
         left = next(self._words, None)
         if left is not None:
-            raise malformed(left[0], "the file must have ended", left[1], "remove the rest")
+            what = f"the {self._of} must have ended"
+            raise malformed(left[0], what, left[1], "remove the rest")
 
 
 def integer(text: str, line: int, what: str, least: int = 0, most: int | None = None) -> int:
