@@ -46,9 +46,6 @@ def read_object(source: Any, options: Options) -> tuple[Draft, str]:
 
 def _directed(graph: Any) -> Draft:
     vertices = [Vertex(str(name), data, f"node {name!r}") for name, data in graph.nodes(data=True)]
-    names = {vertex.id for vertex in vertices}
-    if len(names) < len(vertices):
-        raise wrong("nodes", "must differ as texts too", len(names), "rename those that do not")
     arcs = [
         Arc(str(src), str(dst), data, f"edge {src!r} -> {dst!r}")
         for src, dst, data in graph.edges(data=True)
