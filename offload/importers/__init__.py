@@ -68,11 +68,8 @@ def named(name: str) -> Format:
         if form.name == name:
             return form
     names = [form.name for form in FORMATS]
-    hint = close(name, names)
-    raise OffloadError(
-        f"format: must be one of {', '.join(names)}, got {name!r}"
-        + (f"; did you mean {hint!r}?" if hint else "")
-    )
+    hint = close(name, names, "see offload convert --help")
+    raise OffloadError(f"format: must be one of {', '.join(names)}, got {name!r}; {hint}")
 
 
 def detect(name: str, text: str) -> Format:

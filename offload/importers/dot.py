@@ -1,8 +1,8 @@
 """Graphviz DOT: directed graphs with weights.
 
-The grammar of https://graphviz.org/doc/info/lang.html, without HTML: names, quoted texts, node, edge
-and default attributes, subgraphs, chains of edges; and numbers like 1e9 without quotes. What the
-attributes mean is in :mod:`offload.importers.graphs`.
+The grammar of https://graphviz.org/doc/info/lang.html, without HTML: names, quoted texts, node,
+edge and default attributes, subgraphs, chains of edges; and numbers like 1e9 without quotes. What
+the attributes mean is in :mod:`offload.importers.graphs`.
 """
 
 from __future__ import annotations

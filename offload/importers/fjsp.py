@@ -18,11 +18,11 @@ _MOST = 512  # machines: each pair has a link
 
 
 def recognises(text: str) -> bool:
-    """Whether a text has a row a job, and the first row is one of a job."""
+    """Whether a text has a row a job, each with as many operations as it announces."""
     rows = [line.split() for line in text.splitlines() if line.strip()]
     if len(rows) < 2 or len(rows[0]) not in (2, 3) or not rows[0][0].isdigit():
         return False
-    return int(rows[0][0]) == len(rows) - 1 and _is_job(rows[1])
+    return int(rows[0][0]) == len(rows) - 1 and all(_is_job(row) for row in rows[1:])
 
 
 def _is_job(row: list[str]) -> bool:

@@ -8,6 +8,7 @@ as they like. A file of several problems has their number in front.
 from __future__ import annotations
 
 from offload.errors import OffloadError
+from offload.importers import fjsp
 from offload.importers.drafts import Draft, Options, malformed
 from offload.importers.words import Words
 from offload.problem import Network, Node, Task
@@ -20,6 +21,8 @@ _LARGEST = 10**7  # agents times jobs
 def recognises(text: str) -> bool:
     """Whether a text has as many numbers as its first two, or each two, announce."""
     words = text.split()
+    if fjsp.recognises(text):  # which may have as many numbers by chance
+        return False
     if _length(words, 0) == len(words):
         return True
     if not _several(text, words):

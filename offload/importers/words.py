@@ -77,7 +77,7 @@ def integer(text: str, line: int, what: str, least: int = 0, most: int | None = 
         raise malformed(line, f"{what} must be a whole number", text, "write digits") from None
     if value < least or (most is not None and value > most):
         bounds = f">= {least}" if most is None else f"from {least} to {most}"
-        raise malformed(line, f"{what} must be {bounds}", value, f"write {least} or more")
+        raise malformed(line, f"{what} must be {bounds}", value, "mend the number")
     return value
 
 
