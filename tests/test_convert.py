@@ -113,7 +113,9 @@ def test_a_text_of_no_format(tmp_path: Path) -> None:
 
 def test_the_ending_decides_what_a_broken_file_is_said_to_be(tmp_path: Path) -> None:
     assert refused(tmp_path, "x.gxl", "<gx", processors=2)[0].startswith("line 1: not XML")
-    assert refused(tmp_path, "x.fjs", "1 2\n1 2 1 5\n")[0].startswith("line 2: a machine must follow")
+    assert refused(tmp_path, "x.fjs", "1 2\n1 2 1 5\n")[0].startswith(
+        "line 2: a machine must follow"
+    )
 
 
 def test_a_format_that_there_is_not(tmp_path: Path) -> None:
@@ -155,6 +157,7 @@ def test_encodings(tmp_path: Path) -> None:
         ({"processors": 2, "latency": -1}, "latency: must be >= 0 and finite, got -1"),
         ({"processors": 2, "part": 0}, "part: must be 1 or more, got 0"),
         ({"processors": 2, "part": 1}, "holds one problem; leave out part"),
+        ({"processors": 2, "maximize": True}, "no table of costs or profits; leave out maximize"),
         ({"processors": 2, "family": "x"}, "processors, network, family: give one of them"),
         ({"network": street().network, "bandwidth": 5}, "those of the network given; leave out ba"),
         ({"network": "nowhere.json"}, "nowhere.json: no such file; check the path"),

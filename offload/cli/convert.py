@@ -11,6 +11,7 @@ from offload.cli.arguments import Json, Quiet, Verbose
 from offload.cli.output import Session, complain, error_lines
 from offload.cli.values import amount, duration, one_standard_input, whole, wrong
 from offload.errors import OffloadError
+from offload.importers import FORMATS
 
 if TYPE_CHECKING:
     from offload.problem import Problem
@@ -41,7 +42,11 @@ def command(
     format: Annotated[
         str | None,
         typer.Option(
-            "--format", "-f", metavar="NAME", help="Format of the files. Default: found out."
+            "--format",
+            "-f",
+            metavar="NAME",
+            help=f"Format of the files: {', '.join(form.name for form in FORMATS)}. "
+            "Default: found out.",
         ),
     ] = None,
     processors: Annotated[
@@ -89,6 +94,10 @@ def command(
             help="Of a file of several problems: which one, from 1.",
         ),
     ] = None,
+    maximize: Annotated[
+        bool,
+        typer.Option("--maximize", help="Of assignment problems: costs in the file are profits."),
+    ] = False,
     json: Json = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
@@ -108,7 +117,7 @@ def command(
 
     options: dict[str, Any] = {
         "processors": processors, "network": network, "family": family, "speed": speed,
-        "bandwidth": bandwidth, "part": part,
+        "bandwidth": bandwidth, "part": part, "maximize": maximize,
         "latency": None if latency is None else duration(latency, "--latency"),
     }  # fmt: skip
     done, failed = [], 0

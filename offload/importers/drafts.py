@@ -26,6 +26,7 @@ __all__ = [
 
 _MOST = 512  # nodes of which each pair has a link
 SPEED = 1e9  # operations a second of the machine that times are of, if nothing else is known
+_CHOICES = frozenset({"part", "maximize"})  # options of a file's reading, not of its network
 BANDWIDTH = 125e6  # bytes a second between processors of files that give bytes: 1 Gb/s
 
 
@@ -46,6 +47,8 @@ class Options:
         Of the links between identical processors; bytes a second, seconds.
     part
         Of a file of several problems: which one, from 1.
+    maximize
+        Whether a table of assignments is of profits in place of costs.
     network_notes, network_takes
         What was assumed of the network's own file, and which options that made use of.
     """
@@ -56,6 +59,7 @@ class Options:
     bandwidth: float | None = None
     latency: float | None = None
     part: int | None = None
+    maximize: bool | None = None
     network_notes: tuple[str, ...] = ()
     network_takes: frozenset[str] = frozenset()
 
@@ -211,16 +215,19 @@ def _placed(issue: Issue, draft: Draft) -> Issue:
 
 def _unused(draft: Draft, options: Options, source: str) -> None:
     """Refuse options that would change nothing."""
-    named = ("processors", "network", "speed", "bandwidth", "latency", "part")
+    named = ("processors", "network", "speed", "bandwidth", "latency", "part", "maximize")
     idle = {name for name in named if getattr(options, name) is not None} - draft.takes
-    why = "holds one problem"
-    if draft.network is not None and idle - {"part"}:
-        idle, why = idle - {"part"}, "brings its own network"
-    elif options.network is not None and "part" not in idle:
+    why = ""
+    if draft.network is not None and idle - _CHOICES:
+        idle, why = idle - _CHOICES, "brings its own network"
+    elif idle & _CHOICES:
+        idle &= _CHOICES
+        why = "holds one problem" if "part" in idle else "has no table of costs or profits"
+    elif options.network is not None:
         idle &= {"bandwidth", "latency"} if draft.timed else {"bandwidth", "latency", "speed"}
         idle, why = idle - options.network_takes, "nodes and links are those of the network given"
     else:
-        idle &= {"part"}
+        return
     if idle:
         raise OffloadError(f"{source}: {why}; leave out {', '.join(sorted(idle))}")
 

@@ -16,6 +16,10 @@ from offload.problem import Network, Node, Task
 __all__ = ["read", "recognises"]
 
 _LARGEST = 10**7  # agents times jobs
+_WARNING = (
+    "the first table is taken for costs, to be minimized; the literature takes that of gap1 to "
+    "gap12 for profits, to be maximized"
+)
 
 
 def recognises(text: str) -> bool:
@@ -66,16 +70,16 @@ def read(text: str, options: Options) -> Draft:
         raise OffloadError(f"holds {count} problems; say which, as in --part 1")
     if part > count:
         raise OffloadError(f"part: must be from 1 to {count}, got {part}")
-    problems = [_problem(words) for _ in range(count)]
+    problems = [_problem(words, options.maximize is True) for _ in range(count)]
     words.end()
     draft = problems[part - 1]
     if count > 1:
         draft.notes.insert(0, f"problem {part} of {count}")
-        draft.takes = frozenset({"part"})
+        draft.takes |= {"part"}
     return draft
 
 
-def _problem(words: Words) -> Draft:
+def _problem(words: Words, maximize: bool) -> Draft:
     agents = words.integer("the number of agents", 1)
     jobs = words.integer("the number of jobs", 1)
     if agents * jobs > _LARGEST:
@@ -83,6 +87,13 @@ def _problem(words: Words) -> Draft:
     names = [f"a{i + 1}" for i in range(agents)]
     costs = [[words.number("a cost") for _ in range(jobs)] for _ in range(agents)]
     resources = [[words.number("a resource") for _ in range(jobs)] for _ in range(agents)]
+    notes = []
+    if maximize:
+        top = max(max(row) for row in costs)
+        costs = [[top - profit for profit in row] for row in costs]
+        notes = [
+            f"a cost is {top:g} less a profit: the profits add up to {jobs * top:g} less the cost"
+        ]
     capacities = [words.number("a capacity") for _ in range(agents)]
     nodes = [
         Node(name, memory=room, price=1.0) for name, room in zip(names, capacities, strict=True)
@@ -97,11 +108,11 @@ def _problem(words: Words) -> Draft:
     ]
     return Draft(
         "", tasks, network=Network(nodes), minimize={"cost": 1.0},
+        takes=frozenset({"maximize"}),
         notes=[
             "agents are nodes and jobs are tasks",
             "a job's cost at an agent is its time there, at a price of 1 a second",
             "a job's resource is what it holds of the agent's memory",
-            "the first table is of costs, to be minimized, although the literature maximizes it "
-            "for gap1 to gap12",
+            *(notes or [_WARNING]),
         ],
     )  # fmt: skip
