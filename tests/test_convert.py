@@ -81,7 +81,23 @@ def test_no_text_breaks_an_importer(name: str) -> None:
     for _ in range(150):
         at, length = source.randrange(len(text)), source.randrange(1, 9)
         piece = source.choice(
-            ["", "-1", "0", "nan", "1e999", "{", "]", '"', "<", "\n", "é\0", "9" * 30]
+            [
+                "",
+                "-1",
+                "0",
+                "nan",
+                "1e999",
+                "{",
+                "]",
+                '"',
+                "<",
+                "\n",
+                "é\0",
+                "9" * 30,
+                "9" * 5000,
+                "\u00b2",
+                "1_0",
+            ]
         )
         broken.append(text[:at] + piece + text[at + length :])
     lines = text.splitlines()
@@ -102,6 +118,12 @@ def test_no_text_breaks_an_importer(name: str) -> None:
     assert [
         line for line in said if not re.match(r"line \d+|\$(?!\.graph\.(tasks|edges))", line)
     ] == []
+
+
+@pytest.mark.parametrize("name", ["dagbench", "estee", "topohub", "wfformat"])
+def test_json_nested_without_end(name: str, tmp_path: Path) -> None:
+    for text in ("[" * 100_000, '{"a":' * 100_000, '{"workflow": ' + "[" * 5000 + "]" * 5000 + "}"):
+        assert re.match(r"line 1 column|\$", refused(tmp_path, "x.json", text, format=name)[0])
 
 
 def test_a_text_of_no_format(tmp_path: Path) -> None:
@@ -185,7 +207,23 @@ def test_options_scale_times_and_links(here: Path) -> None:
     )
     assert [task.work for task in problem.graph.tasks] == [8.0, 12.0, 16.0]
     evaluation = offload.evaluate(problem, [[0, 1, 0]], [[0, 1, 2]])
-    assert evaluation.finish.tolist() == [[2.0, 2 + 1 / 2 + 0.5 + 3, 6.0]]
+    assert evaluation.finish.tolist() == [[2.0, 2 + 1 + 0.5 + 3, 6.0]]
+    assert [edge.bytes for edge in problem.graph.edges] == [2.0, 18.0]
+
+
+def test_delays_on_a_network(here: Path) -> None:
+    network = offload.Network(
+        [offload.Node("x", speed=2.0), offload.Node("y", speed=4.0)],
+        [offload.Link("x", "y", bandwidth=5e8)],
+    )
+    # Four times the link that delays are taken to be of, and twice and four times the machine.
+    problem = converted(here, "x.gxl", SAMPLES["gxl"], network=network, speed=1.0)
+    evaluation = offload.evaluate(problem, [[0, 1, 1]], [[0, 1, 2]])
+    assert evaluation.finish.tolist() == [[1.0, 1 + 1 / 4 + 3 / 4, 1 + 9 / 4 + 1]]
+    assert "delays are taken as those of a link of 1.25e+08 bytes" in problem.source.lower()
+    problem = converted(here, "x.gxl", SAMPLES["gxl"], network=network, speed=1.0, bandwidth=5e8)
+    evaluation = offload.evaluate(problem, [[0, 1, 1]], [[0, 1, 2]])
+    assert evaluation.finish.tolist() == [[1.0, 1 + 1 + 3 / 4, 1 + 9 + 1]]
 
 
 def test_the_network_of_an_instance(here: Path) -> None:

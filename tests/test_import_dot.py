@@ -53,6 +53,15 @@ def test_bytes_and_works(tmp_path: Path) -> None:
     assert evaluation.metrics["latency"].tolist() == [1 + 1 + 4]
 
 
+def test_lists_as_texts(tmp_path: Path) -> None:
+    text = 'digraph { a [time=1, allow="p1, tier:cloud"] b [time=1, allow=p0]; a -> b [item=x] }'
+    problem = converted(tmp_path, NAME, text, processors=2)
+    assert [task.allow for task in problem.graph.tasks] == [("p1", "tier:cloud"), ("p0",)]
+    assert problem.graph.edges[0].item == "x"
+    wrong = text.replace("=p0", "=p9")
+    assert refused(tmp_path, NAME, wrong, processors=2)[0].startswith("line 1: names no node")
+
+
 def test_the_language(tmp_path: Path) -> None:
     text = r"""#!preprocessed
 strict digraph G { /* of

@@ -100,6 +100,15 @@ def test_tables() -> None:
     assert problem.network.nodes[0].speed == 1e9
 
 
+def test_missing_values_of_tables() -> None:
+    tasks = pandas.DataFrame({"time": [1, 2], "memory": pandas.array([5, None], dtype="Int64")})
+    first, second = offload.convert(tasks, processors=1).graph.tasks
+    assert (first.id, first.memory, second.memory) == ("0", 5.0, 0.0)
+    tasks = pandas.DataFrame([[1, 2]], columns=["time", "time"])
+    with pytest.raises(offload.InstanceError, match=r"^columns: must have different names"):
+        offload.convert(tasks, processors=1)
+
+
 def test_a_table_alone_named_by_its_index() -> None:
     tasks = pandas.DataFrame({"time": [1.5, 2.5]}, index=pandas.Index([7, 8]))
     problem = offload.convert(tasks, processors=2)

@@ -43,6 +43,7 @@ SAMPLE = """# made by hand
 # type version valid task_time
   0    0       1     2.0
   0    1       1     9.0
+  1    2       0     7.0
   1    0       1     3.0
 }
 
@@ -80,6 +81,14 @@ def test_the_optimum_worked_out_by_hand(tmp_path: Path) -> None:
     assert offload.solve(late, method="cpsat").objective == 4.75
 
 
+def test_the_first_valid_version_of_a_type_counts(tmp_path: Path) -> None:
+    better = SAMPLE.replace(
+        "  1    0       0     1.0\n", "  1    0       0     1.0\n  1  1  1  8.0\n"
+    )
+    problem = converted(tmp_path, NAME, better)
+    assert problem.graph.tasks[1].time == {"PE0": 3.0, "PE1": 8.0}
+
+
 def test_arcs_without_a_table_carry_nothing(tmp_path: Path) -> None:
     bare = re.sub(r"@COMMUN_QUANT.*?\n}\n", "", SAMPLE, flags=re.DOTALL)
     problem = converted(tmp_path, NAME, bare)
@@ -112,9 +121,9 @@ def test_arcs_without_a_table_carry_nothing(tmp_path: Path) -> None:
             "ON t0_1 AT -9",
             "line 9: HARD_DEADLINE must be finite and >= 0, got '-9'",
         ),
-        ("1     3.0", "1     -3.0", "line 31: task_time must be finite and >= 0, got '-3.0'"),
-        ("1     3.0", "1", "line 31: must have 4 columns, got '1 0 1'; columns are type version"),
-        ("0     1.0\n}\n", "0     1.0\n", "line 40: @PE 1 must end, got nothing; the file is cut"),
+        ("1     3.0", "1     -3.0", "line 32: task_time must be finite and >= 0, got '-3.0'"),
+        ("1     3.0", "1", "line 32: must have 4 columns, got '1 0 1'; columns are type version"),
+        ("0     1.0\n}\n", "0     1.0\n", "line 41: @PE 1 must end, got nothing; the file is cut"),
         ("}\n\n@PE 0 {", "\n\n@PE 0 {", "line 24: @COMMUN_QUANT of line 18 must end first"),
         ("@PE 0 {", "}", "line 24: closes no block, got '}'"),
         ("@HYPERPERIOD 10", "HYPERPERIOD 10", "line 2: stands outside of all blocks"),

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import networkx
 import pytest
 from foreign import converted, refused
 
@@ -101,6 +102,23 @@ def test_links_of_older_networkx_and_directed_ones(tmp_path: Path) -> None:
         ("Bern", 0.01),
         ("Oslo (3)", 0.0125),
     ]
+
+
+def test_a_directed_graph_of_tasks(tmp_path: Path) -> None:
+    graph = networkx.DiGraph(name="pair")
+    graph.add_node("a", time=2.0)
+    graph.add_node("b", time=3.0, slots=2)
+    graph.add_edge("a", "b", bytes=10)
+    document = json.dumps(networkx.node_link_data(graph, edges="links"))
+    assert converted(tmp_path, "pair.json", document, processors=2) == (
+        offload.convert(graph, processors=2).replace(
+            source=converted(tmp_path, "pair.json", document, processors=2).source
+        )
+    )
+    broken = document.replace("3.0", "-3.0")
+    assert refused(tmp_path, "pair.json", broken, processors=2)[0].startswith(
+        "$.nodes[1]: time must be finite and >= 0, got -3.0"
+    )
 
 
 def test_tasks_on_a_network_from_a_file(tmp_path: Path) -> None:

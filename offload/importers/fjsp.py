@@ -8,8 +8,10 @@ with their times.
 
 from __future__ import annotations
 
+import re
+
 from offload.importers.drafts import Draft, Options, linked, malformed, on_lines
-from offload.importers.words import Words, amount, integer
+from offload.importers.words import Words, amount, integer, is_count
 from offload.problem import Edge, Node, Task
 
 __all__ = ["read", "recognises"]
@@ -19,19 +21,21 @@ _MOST = 512  # machines: each pair has a link
 
 def recognises(text: str) -> bool:
     """Whether a text has a row a job, each with as many operations as it announces."""
+    if re.match(r"\s*\d+[ \t]", text) is None:
+        return False
     rows = [line.split() for line in text.splitlines() if line.strip()]
-    if len(rows) < 2 or len(rows[0]) not in (2, 3) or not rows[0][0].isdigit():
+    if len(rows) < 2 or len(rows[0]) not in (2, 3) or not is_count(rows[0][0]):
         return False
     return int(rows[0][0]) == len(rows) - 1 and all(_is_job(row) for row in rows[1:])
 
 
 def _is_job(row: list[str]) -> bool:
     """Whether a row has as many operations as it announces."""
-    if not row[0].isdigit():
+    if not is_count(row[0]):
         return False
     at = 1
     for _ in range(min(int(row[0]), len(row))):
-        if at >= len(row) or not row[at].isdigit():
+        if at >= len(row) or not is_count(row[at]):
             return False
         at += 1 + 2 * int(row[at])
     return at == len(row)

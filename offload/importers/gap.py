@@ -7,10 +7,12 @@ as they like. A file of several problems has their number in front.
 
 from __future__ import annotations
 
+import re
+
 from offload.errors import OffloadError
 from offload.importers import fjsp
 from offload.importers.drafts import Draft, Options, malformed
-from offload.importers.words import Words
+from offload.importers.words import Words, is_count
 from offload.problem import Network, Node, Task
 
 __all__ = ["read", "recognises"]
@@ -24,6 +26,8 @@ _WARNING = (
 
 def recognises(text: str) -> bool:
     """Whether a text has as many numbers as its first two, or each two, announce."""
+    if re.match(r"\s*\d+\s", text) is None:
+        return False
     words = text.split()
     if fjsp.recognises(text):  # which may have as many numbers by chance
         return False
@@ -40,13 +44,13 @@ def recognises(text: str) -> bool:
 def _several(text: str, words: list[str]) -> bool:
     """Whether a text begins with the number of its problems, alone in its line."""
     alone = len(text.lstrip().split("\n", 1)[0].split()) == 1
-    return alone and words[0].isdigit() and _length(words, 0) != len(words)
+    return alone and is_count(words[0]) and _length(words, 0) != len(words)
 
 
 def _length(words: list[str], at: int) -> int:
     """How many words a problem has that begins there; no less than 1."""
     head = words[at : at + 2]
-    if len(head) < 2 or not (head[0].isdigit() and head[1].isdigit()):
+    if len(head) < 2 or not (is_count(head[0]) and is_count(head[1])):
         return len(words) + 1
     agents, jobs = int(head[0]), int(head[1])
     return 2 + 2 * agents * jobs + agents

@@ -132,7 +132,8 @@ def _table(block: _Block) -> _Table:
             for name, word in zip(head[1][1:], words[1:], strict=True)
             if name in (*_TIMES, *_SIZES, "valid")
         }
-        if kind not in table.rows:  # a further version of the type is left out
+        known = table.rows.get(kind)
+        if known is None or not known[1].get("valid", 1):  # further versions are left out
             table.rows[kind] = line, values
     return table
 
@@ -225,7 +226,9 @@ class _Reader:
             notes.append(f"processors are linked at {BANDWIDTH:g} bytes a second")
         if self.periods:
             notes.append(f"each graph runs once, whatever its period ({', '.join(self.periods)})")
-        notes.append("prices and powers of processors are left out, and all versions but the first")
+        notes.append(
+            "prices and powers of processors are left out, and all versions but the first valid"
+        )
         nodes = [Node(table.name) for table in self.processors]
         return Draft(
             "", list(self.tasks.values()), self.edges,

@@ -7,7 +7,12 @@ from collections.abc import Iterable
 from offload.errors import NOTHING
 from offload.importers.drafts import malformed
 
-__all__ = ["Words", "amount", "integer"]
+__all__ = ["Words", "amount", "integer", "is_count"]
+
+
+def is_count(word: str) -> bool:
+    """Whether a word is a whole number that a file may count something with."""
+    return word.isascii() and word.isdigit() and len(word) < 19
 
 
 class Words:
@@ -72,7 +77,7 @@ def integer(text: str, line: int, what: str, least: int = 0, most: int | None = 
         With the line, if it is none.
     """
     try:
-        value = int(text)
+        value = int(text.replace("_", "x"))  # Python reads 1_000
     except ValueError:
         raise malformed(line, f"{what} must be a whole number", text, "write digits") from None
     if value < least or (most is not None and value > most):
@@ -90,7 +95,7 @@ def amount(text: str, line: int, what: str) -> float:
         With the line, if it is none.
     """
     try:
-        value = float(text)
+        value = float(text.replace("_", "x"))  # Python reads 1_000
     except ValueError:
         raise malformed(line, f"{what} must be a number", text, "write digits") from None
     if not 0 <= value < float("inf"):
