@@ -29,6 +29,7 @@ def convert(
     bandwidth: float | None = None,
     latency: float | None = None,
     part: int | None = None,
+    maximize: bool = False,
 ) -> Problem:
     """An instance from a file of another tool, or from a graph or tables in Python.
 
@@ -52,6 +53,8 @@ def convert(
         Of the links between identical processors: bytes a second, seconds.
     part : int, optional
         Of a file of several problems: which one, from 1.
+    maximize : bool
+        Of assignment problems: the file's first table is of profits in place of costs.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def convert(
     for option, count in (("processors", processors), ("part", part)):
         if count is not None and count < 1:
             raise OffloadError(f"{option}: must be 1 or more, got {count!r}")
-    options = Options(processors, None, speed, bandwidth, latency, part)
+    options = Options(processors, None, speed, bandwidth, latency, part, maximize or None)
     if network is not None or family is not None:
         options = _with_network(options, network, family)
     if not isinstance(source, str | os.PathLike):
@@ -145,7 +148,7 @@ def _with_network(
         text = _decoded(raw)
         if _is_instance(text):
             return replace(options, network=loads(raw, name).network, network_notes=notes)
-        draft = detect(name, text).read(text, replace(options, part=None, processors=None))
+        draft = detect(name, text).read(text, replace(options, part=None, maximize=None))
     except InstanceError as error:
         raise InstanceError(error.issues, error.source or name) from None
     if draft.network is None:

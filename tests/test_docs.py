@@ -9,6 +9,7 @@ import pytest
 
 import offload
 from offload.features import FEATURES
+from offload.importers import FORMATS
 from offload.registry import entries
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,19 @@ def test_example_of_the_problem_class_has_the_value_it_states() -> None:
     exec(setup, names)
     stated = float(text.rstrip().splitlines()[-1])
     assert eval(question, names) == pytest.approx(stated, rel=1e-9)
+
+
+def test_python_of_the_formats_page_makes_one_instance_twice() -> None:
+    names: dict[str, offload.Problem] = {}
+    (block,) = blocks("docs/convert.md", "python")
+    exec(compile(block, "docs/convert.md", "exec"), names)
+    assert len(names["problem"].graph.tasks) == 2
+    assert names["same"].graph.edges == names["problem"].graph.edges
+
+
+def test_every_format_is_described() -> None:
+    text = (ROOT / "docs/convert.md").read_text(encoding="utf-8")
+    assert [form.name for form in FORMATS if f"| `{form.name}` |" not in text] == []
 
 
 def test_instance_in_the_format_reference_loads_and_solves() -> None:

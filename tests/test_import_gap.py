@@ -54,7 +54,18 @@ def test_rows_wrap_as_they_like(tmp_path: Path) -> None:
 
 def test_which_way_the_literature_optimizes_is_said(tmp_path: Path) -> None:
     source = converted(tmp_path, NAME, SAMPLE).source
-    assert "to be minimized, although the literature maximizes it for gap1 to gap12" in source
+    assert "the literature takes that of gap1 to gap12 for profits, to be maximized" in source
+
+
+def test_profits_are_maximized(tmp_path: Path) -> None:
+    # Agent 2 holds them all (1 + 3 + 1 of 5), for 9 + 3 + 9 = 21, the most there is.
+    problem = converted(tmp_path, NAME, SAMPLE, maximize=True)
+    assert [task.time for task in problem.graph.tasks] == [
+        {"a1": 8.0, "a2": 0.0}, {"a1": 8.0, "a2": 6.0}, {"a1": 7.0, "a2": 0.0},
+    ]  # fmt: skip
+    result = offload.solve(problem, method="cpsat")
+    assert (result.status, result.objective) == ("optimal", 3 * 9 - 21)
+    assert "profits add up to 27 less the cost" in problem.source
 
 
 def test_a_file_of_several_problems_wants_a_choice(tmp_path: Path) -> None:
@@ -134,5 +145,11 @@ def test_published_optima(data: Path) -> None:
 
 
 def test_a_published_optimum(data: Path) -> None:
-    result = offload.solve(offload.convert(data / "gap" / "c0515_1"), method="cpsat", time_limit=60)
+    path = data / "gap" / "c0515_1"
+    result = offload.solve(offload.convert(path), method="cpsat", time_limit=60)
     assert (result.status, result.objective) == ("optimal", 261.0)
+    problem = offload.convert(path, maximize=True)
+    most = 15 * max(float(word) for word in path.read_text().split()[2:77])
+    result = offload.solve(problem, method="cpsat", time_limit=60)
+    assert result.objective is not None
+    assert (result.status, most - result.objective) == ("optimal", 336.0)

@@ -220,7 +220,16 @@ def broken(*path: Any, value: Any = None) -> str:
             broken("specification", "files", 0, "sizeInBytes", value="1k"),
             "$.workflow.specification.files[0].sizeInBytes: must be a number, got '1k'",
         ),
-        (broken("specification", "tasks", 1, "id", value="split_1"), f"{TASKS}[1]: duplicate id"),
+        (
+            broken("specification", "tasks", 0, "children", value=["left_2", "no"]),
+            f"{TASKS}[0].children[1]: names no task, got 'no'",
+        ),
+        (
+            broken(
+                "specification", "tasks", 2, value=SAMPLE["workflow"]["specification"]["tasks"][1]
+            ).replace('"right_3"', '"left_2"'),
+            f"{TASKS}[2]: duplicate id, got 'left_2'; already used at {TASKS}[1]",
+        ),
         (
             broken("specification", "tasks", 0, "parents", value=["join_4"]),
             f"{TASKS}[2]: the tasks wait for each other in a cycle, got ",

@@ -12,6 +12,7 @@ from offload.cli.output import Session, complain, error_lines
 from offload.cli.values import amount, duration, one_standard_input, whole, wrong
 from offload.errors import OffloadError
 from offload.exporters import Format, by_ending, named
+from offload.importers import FORMATS
 
 if TYPE_CHECKING:
     from offload.problem import Problem
@@ -44,7 +45,11 @@ def command(
     format: Annotated[
         str | None,
         typer.Option(
-            "--format", "-f", metavar="NAME", help="Format of the files. Default: found out."
+            "--format",
+            "-f",
+            metavar="NAME",
+            help=f"Format of the files: {', '.join(form.name for form in FORMATS)}. "
+            "Default: found out.",
         ),
     ] = None,
     processors: Annotated[
@@ -108,6 +113,10 @@ def command(
             "--plan", "-p", metavar="PLAN", help="A plan of the instance, shown if it can be."
         ),
     ] = None,
+    maximize: Annotated[
+        bool,
+        typer.Option("--maximize", help="Of assignment problems: costs in the file are profits."),
+    ] = False,
     json: Json = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
@@ -135,7 +144,7 @@ def command(
 
     options: dict[str, Any] = {
         "processors": processors, "network": network, "family": family, "speed": speed,
-        "bandwidth": bandwidth, "part": part,
+        "bandwidth": bandwidth, "part": part, "maximize": maximize,
         "latency": None if latency is None else duration(latency, "--latency"),
     }  # fmt: skip
     done, failed = [], 0

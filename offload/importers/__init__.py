@@ -68,8 +68,8 @@ def named(name: str) -> Format:
         if form.name == name:
             return form
     names = [form.name for form in FORMATS]
-    fix = close(name, names, "name one of them")
-    raise OffloadError(f"format: must be one of {', '.join(names)}, got {name!r}; {fix}")
+    hint = close(name, names, "see offload convert --help")
+    raise OffloadError(f"format: must be one of {', '.join(names)}, got {name!r}; {hint}")
 
 
 def detect(name: str, text: str) -> Format:

@@ -1,8 +1,8 @@
 """Graphviz DOT: directed graphs with weights.
 
-The grammar of https://graphviz.org/doc/info/lang.html, without ports and HTML: names, quoted texts,
-node, edge and default attributes, subgraphs, chains of edges. What the attributes mean is in
-:mod:`offload.importers.graphs`.
+The grammar of https://graphviz.org/doc/info/lang.html, without HTML: names, quoted texts, node,
+edge and default attributes, subgraphs, chains of edges; and numbers like 1e9 without quotes. What
+the attributes mean is in :mod:`offload.importers.graphs`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ __all__ = ["read", "recognises"]
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\f]+|//[^\n]*|/\*.*?\*/|\n\s*\#[^\n]*|\n)
       | (?P<text>"(?:\\.|[^"\\])*")
-      | (?P<name>[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*|-?(?:\.\d+|\d+(?:\.\d*)?))
+      | (?P<name>[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*
+                |-?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][+-]?\d+)?(?![\w.]))
       | (?P<mark>->|--|[{}\[\]=;,:+])""",
     re.VERBOSE | re.DOTALL,
 )
@@ -65,7 +66,8 @@ def _tokens(text: str) -> list[_Token]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise malformed(line, "cannot be read as DOT", text[at : at + 20], "quote it")
+            near = text[at : at + 20].partition("\n")[0]
+            raise malformed(line, "cannot be read as DOT", near, "quote it")
         kind = match.lastgroup or ""
         if kind == "text":
             inside = match[0][1:-1].replace("\\\n", "")

@@ -26,6 +26,7 @@ __all__ = [
 
 _MOST = 512  # nodes of which each pair has a link
 SPEED = 1e9  # operations a second of the machine that times are of, if nothing else is known
+_CHOICES = frozenset({"part", "maximize"})  # options of a file's reading, not of its network
 BANDWIDTH = 125e6  # bytes a second between processors of files that give bytes: 1 Gb/s
 
 
@@ -43,9 +44,12 @@ class Options:
         Operations a second of the machine that a file's times are of; processors get it, and a
         task's work is its time at this speed.
     bandwidth, latency
-        Of the links between identical processors; bytes a second, seconds.
+        Of the links between identical processors, and the bandwidth of that link that a file's
+        delays are of; bytes a second, seconds.
     part
         Of a file of several problems: which one, from 1.
+    maximize
+        Whether a table of assignments is of profits in place of costs.
     network_notes, network_takes
         What was assumed of the network's own file, and which options that made use of.
     """
@@ -56,6 +60,7 @@ class Options:
     bandwidth: float | None = None
     latency: float | None = None
     part: int | None = None
+    maximize: bool | None = None
     network_notes: tuple[str, ...] = ()
     network_takes: frozenset[str] = frozenset()
 
@@ -79,8 +84,9 @@ class Draft:
     processors
         How many identical processors the file is about; ``None`` if it does not say.
     bandwidth
-        Of links between identical processors: infinite where the file knows no communication, 1
-        where it gives delays in place of bytes, ``None`` where it gives bytes.
+        Of links between identical processors: infinite where the file knows no communication.
+    delayed
+        Whether bytes of edges are seconds on some link, to be multiplied by its bandwidth.
     notes
         One sentence an assumption, for the instance's ``source``.
     places
@@ -99,6 +105,7 @@ class Draft:
     timed: bool = True
     speed: float | None = None
     bandwidth: float | None = None
+    delayed: bool = False
     minimize: dict[str, float] = field(default_factory=lambda: {"latency": 1.0})
     limits: dict[str, float] = field(default_factory=dict)
     description: str = ""
@@ -163,6 +170,9 @@ def finish(draft: Draft, options: Options, source: str) -> Problem:
         if draft.timed:
             speed = speed or SPEED
             notes.append(f"times are taken as those of a machine of {speed:g} operations a second")
+        if draft.delayed:
+            rate = _rate(options)
+            notes.append(f"delays are taken as those of a link of {rate:g} bytes a second")
     else:
         count = options.processors or draft.processors
         if count is None:
@@ -179,12 +189,15 @@ def finish(draft: Draft, options: Options, source: str) -> Problem:
             task if task.work is None else msgspec.structs.replace(task, work=task.work * speed)
             for task in tasks
         ]
+    edges = draft.edges
+    if draft.delayed:
+        edges = [msgspec.structs.replace(edge, bytes=edge.bytes * _rate(options)) for edge in edges]
     text = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
     try:
         return Problem(
             name=draft.name, description=draft.description,
             source=f"Converted from {source}.{text}", network=network,
-            graph=Graph(tasks, draft.edges, draft.groups), data=draft.data,
+            graph=Graph(tasks, edges, draft.groups), data=draft.data,
             minimize=draft.minimize, limits=draft.limits,
         )  # fmt: skip
     except InstanceError as error:
@@ -211,23 +224,33 @@ def _placed(issue: Issue, draft: Draft) -> Issue:
 
 def _unused(draft: Draft, options: Options, source: str) -> None:
     """Refuse options that would change nothing."""
-    named = ("processors", "network", "speed", "bandwidth", "latency", "part")
+    named = ("processors", "network", "speed", "bandwidth", "latency", "part", "maximize")
     idle = {name for name in named if getattr(options, name) is not None} - draft.takes
-    why = "holds one problem"
-    if draft.network is not None and idle - {"part"}:
-        idle, why = idle - {"part"}, "brings its own network"
-    elif options.network is not None and "part" not in idle:
-        idle &= {"bandwidth", "latency"} if draft.timed else {"bandwidth", "latency", "speed"}
+    why = ""
+    if draft.network is not None and idle - _CHOICES:
+        idle, why = idle - _CHOICES, "brings its own network"
+    elif idle & _CHOICES:
+        idle &= _CHOICES
+        why = "holds one problem" if "part" in idle else "has no table of costs or profits"
+    elif options.network is not None:
+        idle &= {"bandwidth", "latency", "speed"}
+        idle -= {"speed"} if draft.timed else set()
+        idle -= {"bandwidth"} if draft.delayed else set()
         idle, why = idle - options.network_takes, "nodes and links are those of the network given"
     else:
-        idle &= {"part"}
+        return
     if idle:
         raise OffloadError(f"{source}: {why}; leave out {', '.join(sorted(idle))}")
 
 
+def _rate(options: Options) -> float:
+    """Bytes a second of the link that delays are of."""
+    return options.bandwidth or (1.0 if options.network is None else BANDWIDTH)
+
+
 def _links(draft: Draft, options: Options, notes: list[str]) -> tuple[float, float]:
     """Bandwidth and latency between identical processors."""
-    bandwidth = options.bandwidth or draft.bandwidth
+    bandwidth = _rate(options) if draft.delayed else options.bandwidth or draft.bandwidth
     if bandwidth is None:
         bandwidth = BANDWIDTH
         notes.append(f"processors are linked at {BANDWIDTH:g} bytes a second")

@@ -8,8 +8,10 @@ with their times.
 
 from __future__ import annotations
 
+import re
+
 from offload.importers.drafts import Draft, Options, linked, malformed, on_lines
-from offload.importers.words import Words, amount, integer
+from offload.importers.words import Words, amount, integer, is_count
 from offload.problem import Edge, Node, Task
 
 __all__ = ["read", "recognises"]
@@ -18,20 +20,22 @@ _MOST = 512  # machines: each pair has a link
 
 
 def recognises(text: str) -> bool:
-    """Whether a text has a row a job, and the first row is one of a job."""
-    rows = [line.split() for line in text.splitlines() if line.strip()]
-    if len(rows) < 2 or len(rows[0]) not in (2, 3) or not rows[0][0].isdigit():
+    """Whether a text has a row a job, each with as many operations as it announces."""
+    if re.match(r"\s*\d+[ \t]", text) is None:
         return False
-    return int(rows[0][0]) == len(rows) - 1 and _is_job(rows[1])
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    if len(rows) < 2 or len(rows[0]) not in (2, 3) or not is_count(rows[0][0]):
+        return False
+    return int(rows[0][0]) == len(rows) - 1 and all(_is_job(row) for row in rows[1:])
 
 
 def _is_job(row: list[str]) -> bool:
     """Whether a row has as many operations as it announces."""
-    if not row[0].isdigit():
+    if not is_count(row[0]):
         return False
     at = 1
     for _ in range(min(int(row[0]), len(row))):
-        if at >= len(row) or not row[at].isdigit():
+        if at >= len(row) or not is_count(row[at]):
             return False
         at += 1 + 2 * int(row[at])
     return at == len(row)
@@ -48,11 +52,14 @@ def read(text: str, options: Options) -> Draft:
     """
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     jobs, machines = _header(lines)
-    words = Words(iter(lines[1:]), lines[-1][0] if lines else 1)
+    words = Words(lines[1:], lines[-1][0])
+    by_line = len(lines) == jobs + 1  # as usual, and then errors are found in their lines
     edges: list[Edge] = []
     found: list[tuple[str, int, dict[int, float]]] = []
     after: list[int] = []  # lines of the edges
     for j in range(1, jobs + 1):
+        if by_line:
+            words = Words(lines[j : j + 1], lines[j][0], "line")
         count = words.integer(f"the number of operations of job {j}", 1)
         for o in range(1, count + 1):
             name = f"{j}.{o}"
@@ -60,7 +67,8 @@ def read(text: str, options: Options) -> Draft:
             if o > 1:
                 edges.append(Edge(f"{j}.{o - 1}", name))
                 after.append(words.line)
-    words.end()
+        if by_line or j == jobs:
+            words.end()
     first = _first(found, machines)
     tasks = [
         Task(name, time={f"m{machine}": time for machine, time in times.items()})

@@ -7,19 +7,30 @@ as they like. A file of several problems has their number in front.
 
 from __future__ import annotations
 
+import re
+
 from offload.errors import OffloadError
+from offload.importers import fjsp
 from offload.importers.drafts import Draft, Options, malformed
-from offload.importers.words import Words
+from offload.importers.words import Words, is_count
 from offload.problem import Network, Node, Task
 
 __all__ = ["read", "recognises"]
 
 _LARGEST = 10**7  # agents times jobs
+_WARNING = (
+    "the first table is taken for costs, to be minimized; the literature takes that of gap1 to "
+    "gap12 for profits, to be maximized"
+)
 
 
 def recognises(text: str) -> bool:
     """Whether a text has as many numbers as its first two, or each two, announce."""
+    if re.match(r"\s*\d+\s", text) is None:
+        return False
     words = text.split()
+    if fjsp.recognises(text):  # which may have as many numbers by chance
+        return False
     if _length(words, 0) == len(words):
         return True
     if not _several(text, words):
@@ -33,13 +44,13 @@ def recognises(text: str) -> bool:
 def _several(text: str, words: list[str]) -> bool:
     """Whether a text begins with the number of its problems, alone in its line."""
     alone = len(text.lstrip().split("\n", 1)[0].split()) == 1
-    return alone and words[0].isdigit() and _length(words, 0) != len(words)
+    return alone and is_count(words[0]) and _length(words, 0) != len(words)
 
 
 def _length(words: list[str], at: int) -> int:
     """How many words a problem has that begins there; no less than 1."""
     head = words[at : at + 2]
-    if len(head) < 2 or not (head[0].isdigit() and head[1].isdigit()):
+    if len(head) < 2 or not (is_count(head[0]) and is_count(head[1])):
         return len(words) + 1
     agents, jobs = int(head[0]), int(head[1])
     return 2 + 2 * agents * jobs + agents
@@ -63,16 +74,16 @@ def read(text: str, options: Options) -> Draft:
         raise OffloadError(f"holds {count} problems; say which, as in --part 1")
     if part > count:
         raise OffloadError(f"part: must be from 1 to {count}, got {part}")
-    problems = [_problem(words) for _ in range(count)]
+    problems = [_problem(words, options.maximize is True) for _ in range(count)]
     words.end()
     draft = problems[part - 1]
     if count > 1:
         draft.notes.insert(0, f"problem {part} of {count}")
-        draft.takes = frozenset({"part"})
+        draft.takes |= {"part"}
     return draft
 
 
-def _problem(words: Words) -> Draft:
+def _problem(words: Words, maximize: bool) -> Draft:
     agents = words.integer("the number of agents", 1)
     jobs = words.integer("the number of jobs", 1)
     if agents * jobs > _LARGEST:
@@ -80,6 +91,13 @@ def _problem(words: Words) -> Draft:
     names = [f"a{i + 1}" for i in range(agents)]
     costs = [[words.number("a cost") for _ in range(jobs)] for _ in range(agents)]
     resources = [[words.number("a resource") for _ in range(jobs)] for _ in range(agents)]
+    notes = []
+    if maximize:
+        top = max(max(row) for row in costs)
+        costs = [[top - profit for profit in row] for row in costs]
+        notes = [
+            f"a cost is {top:g} less a profit: the profits add up to {jobs * top:g} less the cost"
+        ]
     capacities = [words.number("a capacity") for _ in range(agents)]
     nodes = [
         Node(name, memory=room, price=1.0) for name, room in zip(names, capacities, strict=True)
@@ -94,11 +112,11 @@ def _problem(words: Words) -> Draft:
     ]
     return Draft(
         "", tasks, network=Network(nodes), minimize={"cost": 1.0},
+        takes=frozenset({"maximize"}),
         notes=[
             "agents are nodes and jobs are tasks",
             "a job's cost at an agent is its time there, at a price of 1 a second",
             "a job's resource is what it holds of the agent's memory",
-            "the first table is of costs, to be minimized, although the literature maximizes it "
-            "for gap1 to gap12",
+            *(notes or [_WARNING]),
         ],
     )  # fmt: skip

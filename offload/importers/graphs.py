@@ -26,8 +26,8 @@ TIMES = ("time", "duration", "runtime", "weight", "cost")
 _BYTES = ("bytes", "size")
 _DELAYS = ("delay", "weight", "cost")
 _TASK_NUMBERS = ("memory", "resident", "release", "due", "deadline", "move_bytes")
-_TASK_OTHERS = ("allow", "reads", "at", "divisible")
-_EDGE_OTHERS = ("item", "codecs", "require")
+_TASK_LISTS, _TASK_TEXTS = ("allow", "reads"), ("at",)
+_EDGE_LISTS, _EDGE_TEXTS = ("codecs", "require"), ("item",)
 
 
 @dataclass
@@ -69,15 +69,14 @@ def graph_draft(vertices: Sequence[Vertex], arcs: Sequence[Arc]) -> Draft:
     edges = [_edge(arc, kind) for arc, kind in zip(arcs, kinds, strict=True)]
     notes = ["times are seconds" if timed else "works are operations"]
     if delayed:
-        notes.append(
-            "an edge's weight is the delay between two processors: so many bytes at 1 byte a second"
-        )
+        notes.append("an edge's weight is the delay between two processors, with no contention")
     bare = sum(kind is None for kind in kinds)
     if bare:
         notes.append(f"edges without a size ({bare}) carry nothing")
     return Draft(
         "", tasks, edges, timed=timed, notes=notes,
-        bandwidth=1.0 if delayed else None if bare < len(arcs) else math.inf,
+        bandwidth=None if bare < len(arcs) else math.inf,
+        delayed=delayed,
         places={
             "$.graph.tasks": lambda i: vertices[i].place,
             "$.graph.edges": lambda e: arcs[e].place,
@@ -122,7 +121,11 @@ def _first(attributes: Mapping[str, Any], names: Iterable[str]) -> str | None:
 
 
 def _task(vertex: Vertex, attributes: Mapping[str, Any], timed: bool) -> Task:
-    place, fields = vertex.place, _fields(attributes, _TASK_NUMBERS, _TASK_OTHERS, vertex.place)
+    place, fields = vertex.place, _fields(attributes, _TASK_LISTS, _TASK_TEXTS)
+    for name in _TASK_NUMBERS:
+        value = attributes.get(name)
+        if value is not None:
+            fields[name] = value if isinstance(value, dict) else number_of(value, place, name)
     key = "work" if "work" in attributes else _first(attributes, TIMES)
     if "slots" in attributes:
         slots = number_of(attributes["slots"], place, "slots")
@@ -163,16 +166,16 @@ def _one_kind(arcs: Sequence[Arc], kinds: Sequence[str | None]) -> bool:
 def _edge(arc: Arc, kind: str | None) -> Edge:
     attributes = _lower(arc.attributes)
     size = 0.0 if kind is None else number_of(attributes[kind], arc.place, kind)
-    return Edge(arc.src, arc.dst, bytes=size, **_fields(attributes, (), _EDGE_OTHERS, ""))
+    return Edge(arc.src, arc.dst, bytes=size, **_fields(attributes, _EDGE_LISTS, _EDGE_TEXTS))
 
 
 def _fields(
-    attributes: Mapping[str, Any], numbers: Iterable[str], others: Iterable[str], place: str
+    attributes: Mapping[str, Any], lists: Iterable[str], texts: Iterable[str]
 ) -> dict[str, Any]:
-    """Attributes that are fields of the record and mean the same."""
-    made = {name: attributes[name] for name in others if name in attributes}
-    for name in numbers:
+    """Attributes that are fields of a record; a text in place of a list has commas in it."""
+    made: dict[str, Any] = {name: str(attributes[name]) for name in texts if name in attributes}
+    for name in lists:
         value = attributes.get(name)
         if value is not None:
-            made[name] = value if isinstance(value, dict) else number_of(value, place, name)
+            made[name] = value.replace(",", " ").split() if isinstance(value, str) else value
     return made

@@ -39,12 +39,11 @@ def read(text: str, options: Options) -> Draft:
     tasks = [Task(node.get("id"), work=_weight(node)) for node in nodes]
     edges = [Edge(arc.get("from"), arc.get("to"), bytes=_weight(arc)) for arc in arcs]
     return Draft(
-        "", tasks, edges, bandwidth=1.0, processors=_count(graph),
+        "", tasks, edges, delayed=True, processors=_count(graph),
         description=_described(graph),
         notes=[
             "a unit of time in the file is a second",
-            "an edge's weight is the delay between two processors: so many bytes at 1 byte a "
-            "second, with no contention",
+            "an edge's weight is the delay between two processors, with no contention",
         ],
         places={
             "$.graph.tasks": on_lines([node.line for node in nodes]),

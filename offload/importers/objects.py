@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from offload.errors import NOTHING, OffloadError
@@ -46,9 +45,6 @@ def read_object(source: Any, options: Options) -> tuple[Draft, str]:
 
 def _directed(graph: Any) -> Draft:
     vertices = [Vertex(str(name), data, f"node {name!r}") for name, data in graph.nodes(data=True)]
-    names = {vertex.id for vertex in vertices}
-    if len(names) < len(vertices):
-        raise wrong("nodes", "must differ as texts too", len(names), "rename those that do not")
     arcs = [
         Arc(str(src), str(dst), data, f"edge {src!r} -> {dst!r}")
         for src, dst, data in graph.edges(data=True)
@@ -103,12 +99,18 @@ def _tables(tasks: Any, edges: Any = None) -> Draft:
 
 def _rows(table: Any) -> list[dict[str, Any]]:
     names = [str(name) for name in table.columns]
-    columns = [table[name].tolist() for name in table.columns]
+    if len(set(names)) < len(names):
+        raise wrong("columns", "must have different names", names, "rename those that do not")
+    missing = table.isna()
+    columns = [
+        [None if gap else value for value, gap in zip(table[name], missing[name], strict=True)]
+        for name in table.columns
+    ]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _text(name: Any, place: str) -> str:
-    if name is None or (isinstance(name, float) and math.isnan(name)) or name == "":
+    if name is None or name == "":
         raise wrong(place, "must have an id", NOTHING, "fill it in")
     if isinstance(name, float) and name.is_integer():  # as integers beside a gap become
         name = int(name)

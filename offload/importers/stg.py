@@ -9,6 +9,7 @@ row are dummies of no time, which the number in the header leaves out in most fi
 from __future__ import annotations
 
 from offload.importers.drafts import Draft, Options, malformed, on_lines
+from offload.importers.words import is_count
 from offload.problem import Edge, Task
 
 __all__ = ["read", "recognises"]
@@ -16,10 +17,10 @@ __all__ = ["read", "recognises"]
 
 def recognises(text: str) -> bool:
     """Whether a text begins with a count and the row of a first task without predecessors."""
-    rows = _rows("\n".join(text.splitlines()[:20]))
+    rows = _rows(text[:10_000])
     if len(rows) < 2 or len(rows[0][1]) != 1 or len(rows[1][1]) != 3:
         return False
-    return all(word.isdigit() for word in rows[0][1]) and rows[1][1][::2] == ["0", "0"]
+    return is_count(rows[0][1][0]) and rows[1][1][::2] == ["0", "0"]
 
 
 def read(text: str, options: Options) -> Draft:
@@ -42,7 +43,7 @@ def read(text: str, options: Options) -> Draft:
         edges += [Edge(f"t{j}", f"t{number}") for j in before]
         lines += [line] * len(before)
     line, words = rows[0]
-    if len(words) != 1 or not words[0].isdigit():
+    if len(words) != 1 or not is_count(words[0]):
         raise malformed(line, "must be the number of tasks", " ".join(words), "one whole number")
     count = int(words[0])
     if count not in (len(tasks), len(tasks) - 2):

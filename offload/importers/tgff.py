@@ -21,7 +21,7 @@ __all__ = ["read", "recognises"]
 
 _TIMES = ("execution_time", "exec_time", "task_time", "time")
 _SIZES = ("quantity", "bytes", "size", "volume", "commun_quantity", "data")
-_OPENING = re.compile(r"@(\S+)\s+(\S+)\s*\{?\s*$")
+_OPENING = re.compile(r"@(\S+)\s+([^\s{]+)\s*\{$")
 
 
 @dataclass
@@ -96,7 +96,7 @@ def _blocks(text: str) -> list[_Block]:
             opening = _OPENING.match(code)
             if opening is None:
                 raise malformed(line, "must open a block", code, "as in @GRAPH 0 {")
-            inside = _Block(opening[1], opening[2].rstrip("{"), line)
+            inside = _Block(opening[1], opening[2], line)
             blocks.append(inside)
         elif code == "}":
             if inside is None:
@@ -132,7 +132,8 @@ def _table(block: _Block) -> _Table:
             for name, word in zip(head[1][1:], words[1:], strict=True)
             if name in (*_TIMES, *_SIZES, "valid")
         }
-        if kind not in table.rows:  # a further version of the type is left out
+        known = table.rows.get(kind)
+        if known is None or not known[1].get("valid", 1):  # further versions are left out
             table.rows[kind] = line, values
     return table
 
@@ -225,7 +226,9 @@ class _Reader:
             notes.append(f"processors are linked at {BANDWIDTH:g} bytes a second")
         if self.periods:
             notes.append(f"each graph runs once, whatever its period ({', '.join(self.periods)})")
-        notes.append("prices and powers of processors are left out, and all versions but the first")
+        notes.append(
+            "prices and powers of processors are left out, and all versions but the first valid"
+        )
         nodes = [Node(table.name) for table in self.processors]
         return Draft(
             "", list(self.tasks.values()), self.edges,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 from msgspec import Struct, field
 
 from offload.importers.drafts import Draft, Options
+from offload.importers.graphs import TIMES, Arc, Vertex, graph_draft
 from offload.importers.json_reading import decode, wrong
 from offload.importers.networks import Site, Span, network_draft
 from offload.problem import Amount
@@ -53,8 +55,25 @@ def recognises(text: str) -> bool:
     )
 
 
+def _tasks(text: str) -> Draft | None:
+    """A directed graph whose nodes have a work or a time, as networkx writes one of tasks."""
+    plain = msgspec.json.decode(text)
+    nodes = plain["nodes"]
+    if not any(key.lower() in ("work", *TIMES) for node in nodes for key in node):
+        return None
+    vertices = [Vertex(str(node["id"]), node, f"$.nodes[{k}]") for k, node in enumerate(nodes)]
+    key = "edges" if "edges" in plain else "links"
+    arcs = [
+        Arc(str(edge["source"]), str(edge["target"]), edge, f"$.{key}[{e}]")
+        for e, edge in enumerate(plain.get(key, ()))
+    ]
+    draft = graph_draft(vertices, arcs)
+    draft.name = str(plain.get("graph", {}).get("name", ""))
+    return draft
+
+
 def read(text: str, options: Options) -> Draft:
-    """The network, without tasks; its demands are left out.
+    """The network, without its demands; a directed graph with works or times is one of tasks.
 
     Raises
     ------
@@ -63,6 +82,8 @@ def read(text: str, options: Options) -> Draft:
         for an edge to a node that is not there.
     """
     found = decode(text, _Network)
+    if found.directed and (tasks := _tasks(text)):
+        return tasks
     key = "edges" if found.edges is not None else "links"
     edges = found.edges if found.edges is not None else found.links
     if edges is None:

@@ -180,7 +180,7 @@ def _read_new(found: _Workflow) -> Draft:
                 task.parents,
             )
         )
-    _add_children(jobs, [task.children for task in found.specification.tasks])
+    _add_children(jobs, [task.children for task in found.specification.tasks], base)
     return workflow(jobs, lambda position: f"{base}[{position}]")
 
 
@@ -207,7 +207,7 @@ def _read_old(found: _OldWorkflow) -> Draft:
         tuple(name if name in names else by_id.get(name, name) for name in task.children)
         for task in found.tasks
     ]
-    _add_children(jobs, children)
+    _add_children(jobs, children, base)
     return workflow(jobs, lambda position: f"{base}[{position}]")
 
 
@@ -215,14 +215,15 @@ def _slots(cores: float | None) -> int:
     return max(1, math.ceil(cores or 1))
 
 
-def _add_children(jobs: list[Job], children: list[tuple[str, ...]]) -> None:
-    """Parents that say so on their own side alone."""
+def _add_children(jobs: list[Job], children: list[tuple[str, ...]], base: str) -> None:
+    """Edges that the file gives on the parent's side alone."""
     position = {job.id: i for i, job in enumerate(jobs)}
-    for job, named in zip(jobs, children, strict=True):
-        for name in named:
-            if name in position:
-                child = jobs[position[name]]
-                child.parents = (*child.parents, job.id)
+    for i, names in enumerate(children):
+        for k, name in enumerate(names):
+            if name not in position:
+                raise wrong(f"{base}[{i}].children[{k}]", "names no task", name, "add the task")
+            child = jobs[position[name]]
+            child.parents = (*child.parents, jobs[i].id)
 
 
 def _clock(draft: Draft, machines: tuple[_Machine, ...]) -> None:

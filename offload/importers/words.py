@@ -7,16 +7,22 @@ from collections.abc import Iterable
 from offload.errors import NOTHING
 from offload.importers.drafts import malformed
 
-__all__ = ["Words", "amount", "integer"]
+__all__ = ["Words", "amount", "integer", "is_count"]
+
+
+def is_count(word: str) -> bool:
+    """Whether a word is a whole number that a file may count something with."""
+    return word.isascii() and word.isdigit() and len(word) < 19
 
 
 class Words:
     """The words of a text, taken one by one."""
 
-    def __init__(self, lines: Iterable[tuple[int, str]], last: int) -> None:
+    def __init__(self, lines: Iterable[tuple[int, str]], last: int, of: str = "file") -> None:
         self._words = ((line, word) for line, text in lines for word in text.split())
         self.line = 1  # of the word taken last
         self._last = last
+        self._of = of  # what the words are of, for errors
 
     @classmethod
     def of(cls, text: str) -> Words:
@@ -34,7 +40,9 @@ class Words:
         """
         found = next(self._words, None)
         if found is None:
-            raise malformed(self._last, f"{what} must follow", NOTHING, "the file is cut short")
+            raise malformed(
+                self._last, f"{what} must follow", NOTHING, f"the {self._of} is cut short"
+            )
         self.line, word = found
         return word
 
@@ -56,7 +64,8 @@ class Words:
         """
         left = next(self._words, None)
         if left is not None:
-            raise malformed(left[0], "the file must have ended", left[1], "remove the rest")
+            what = f"the {self._of} must have ended"
+            raise malformed(left[0], what, left[1], "remove the rest")
 
 
 def integer(text: str, line: int, what: str, least: int = 0, most: int | None = None) -> int:
@@ -68,12 +77,12 @@ def integer(text: str, line: int, what: str, least: int = 0, most: int | None = 
         With the line, if it is none.
     """
     try:
-        value = int(text)
+        value = int(text.replace("_", "x"))  # Python reads 1_000
     except ValueError:
         raise malformed(line, f"{what} must be a whole number", text, "write digits") from None
     if value < least or (most is not None and value > most):
         bounds = f">= {least}" if most is None else f"from {least} to {most}"
-        raise malformed(line, f"{what} must be {bounds}", value, f"write {least} or more")
+        raise malformed(line, f"{what} must be {bounds}", value, "mend the number")
     return value
 
 
@@ -86,7 +95,7 @@ def amount(text: str, line: int, what: str) -> float:
         With the line, if it is none.
     """
     try:
-        value = float(text)
+        value = float(text.replace("_", "x"))  # Python reads 1_000
     except ValueError:
         raise malformed(line, f"{what} must be a number", text, "write digits") from None
     if not 0 <= value < float("inf"):

@@ -61,7 +61,7 @@ def parse_xml(text: str, root: str) -> Element:
         With the line, for a document that is no XML, that declares an entity (a small file of
         nested entities would fill the memory), or that has another root.
     """
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")  # whatever the text declares: it is decoded
     builder = _Builder(parser)
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
