@@ -147,7 +147,9 @@ def _with_network(
     try:
         text = _decoded(raw)
         if _is_instance(text):
-            return replace(options, network=loads(raw, name).network, network_notes=notes)
+            instance = loads(raw, name)
+            notes += (instance.source.rstrip("."),) if instance.source else ()
+            return replace(options, network=instance.network, network_notes=notes)
         draft = detect(name, text).read(text, replace(options, part=None, maximize=None))
     except InstanceError as error:
         raise InstanceError(error.issues, error.source or name) from None

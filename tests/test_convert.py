@@ -235,6 +235,9 @@ def test_the_network_of_an_instance(here: Path) -> None:
     assert "The network is that of street.json. Times are taken as those of a machine of 8e+09" in (
         problem.source
     )
+    write(here, street().replace(source="Drawn from life."), "drawn.json")
+    problem = converted(here, "x.stg", STG, network="drawn.json")
+    assert "The network is that of drawn.json. Drawn from life. Times are" in problem.source
 
 
 def test_command_to_a_file(here: Path) -> None:

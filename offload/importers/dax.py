@@ -41,8 +41,8 @@ def read(text: str, options: Options) -> Draft:
     position = {job.id: i for i, job in enumerate(jobs)}
     for child in root.all("child"):
         name = _known(child, position)
-        job = jobs[position[name]]
-        job.parents = [*job.parents, *(_known(parent, position) for parent in child.all("parent"))]
+        parents = jobs[position[name]].parents
+        parents += [_known(parent, position) for parent in child.all("parent")]
     draft = workflow(jobs, lambda i: f"line {elements[i].line}")
     name = root.attributes.get("name", "")
     draft.description = name if name != "test" else ""

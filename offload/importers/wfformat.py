@@ -177,7 +177,7 @@ def _read_new(found: _Workflow) -> Draft:
                 _slots(run.core_count),
                 files[0],
                 files[1],
-                task.parents,
+                list(task.parents),
             )
         )
     _add_children(jobs, [task.children for task in found.specification.tasks], base)
@@ -222,8 +222,7 @@ def _add_children(jobs: list[Job], children: list[tuple[str, ...]], base: str) -
         for k, name in enumerate(names):
             if name not in position:
                 raise wrong(f"{base}[{i}].children[{k}]", "names no task", name, "add the task")
-            child = jobs[position[name]]
-            child.parents = (*child.parents, jobs[i].id)
+            jobs[position[name]].parents.append(jobs[i].id)
 
 
 def _clock(draft: Draft, machines: tuple[_Machine, ...]) -> None:

@@ -20,7 +20,7 @@ class Job:
     slots: int = 1
     inputs: dict[str, float] = field(default_factory=dict)
     outputs: dict[str, float] = field(default_factory=dict)
-    parents: Sequence[str] = ()
+    parents: list[str] = field(default_factory=list)
 
 
 def workflow(jobs: Sequence[Job], place: Callable[[int], str]) -> Draft:
