@@ -23,12 +23,18 @@ _WHERE = {
     "load_plan": "offload.plan_files", "Plan": "offload.plan", "Progress": "offload.plan",
     "Result": "offload.plan", "Violation": "offload.plan", "evaluate": "offload.evaluator",
     "Evaluation": "offload.evaluator", "check": "offload.checker", "methods": "offload.registry",
-    "convert": "offload.converting", "solve": "offload.solver", "compare": "offload.solver",
+    "convert": "offload.converting", "generate": "offload.generating",
+    "link": "offload.catalogue", "links": "offload.catalogue", "node": "offload.catalogue",
+    "profiles": "offload.catalogue", "solve": "offload.solver", "compare": "offload.solver",
 }  # fmt: skip
 
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
+    from offload.catalogue import link as link
+    from offload.catalogue import links as links
+    from offload.catalogue import node as node
+    from offload.catalogue import profiles as profiles
     from offload.checker import check as check
     from offload.converting import convert as convert
     from offload.errors import InstanceError as InstanceError
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
     from offload.files import loads as loads
     from offload.files import save as save
     from offload.files import schema as schema
+    from offload.generating import generate as generate
     from offload.plan import Plan as Plan
     from offload.plan import Progress as Progress
     from offload.plan import Result as Result
