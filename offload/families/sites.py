@@ -97,10 +97,10 @@ def edge_3tier() -> Network:
     devices = [machine("raspberry-pi-5", f"device{k}") for k in range(4)]
     edges = [machine("jetson-agx-orin", "edge0", tier="edge"), shared("nvidia-t4", "edge1")]
     cloud = shared("aws-g5.xlarge", "cloud", slots=4)
-    joined = [
+    joined = (
         *(wired("wifi-6", f"device{k}", f"edge{k // 2}") for k in range(4)),
         wired("metro-fibre", "edge0", "edge1"),
         *uplink("cloud-uplink", "edge0", "cloud"),
         *uplink("cloud-uplink", "edge1", "cloud"),
-    ]
-    return Network([*devices, *edges, cloud], joined)
+    )
+    return Network((*devices, *edges, cloud), joined)
