@@ -25,7 +25,8 @@ _WHERE = {
     "Evaluation": "offload.evaluator", "check": "offload.checker", "methods": "offload.registry",
     "convert": "offload.converting", "generate": "offload.generating",
     "link": "offload.catalogue", "links": "offload.catalogue", "node": "offload.catalogue",
-    "profiles": "offload.catalogue", "solve": "offload.solver", "compare": "offload.solver",
+    "profile": "offload.measuring", "profiles": "offload.catalogue", "solve": "offload.solver",
+    "compare": "offload.solver",
 }  # fmt: skip
 
 __all__ = ["__version__", *_WHERE]
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from offload.files import save as save
     from offload.files import schema as schema
     from offload.generating import generate as generate
+    from offload.measuring import profile as profile
     from offload.plan import Plan as Plan
     from offload.plan import Progress as Progress
     from offload.plan import Result as Result

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "FIGURES", "KINDS", "Figure", "Profile", "catalogue", "link", "links", "node", "profile",
-    "profiles",
+    "FIGURES", "KINDS", "Figure", "Profile", "catalogue", "checked", "link", "links", "node",
+    "profile", "profiles",
 ]  # fmt: skip
 
 KINDS = ("device", "server", "cloud", "link")
@@ -154,7 +154,7 @@ def node(name: str, id: str | None = None, *, derate: float = 1.0, **changes: An
         if (value := found.get(figure)) is not None:
             fields[figure] = value
     fields["speed"] = found.figures["speed"].value * derate
-    return Node(**{**fields, **_checked(Node, changes)})
+    return Node(**{**fields, **checked(Node, changes)})
 
 
 def link(name: str, src: str, dst: str, **changes: Any) -> Link:
@@ -215,9 +215,9 @@ def links(name: str, src: str, dst: str, **changes: Any) -> list[Link]:
     }
     if found.get("up") is None:
         fields: dict[str, Any] = {"src": src, "dst": dst, "duplex": found.duplex, **down}
-        return [Link(**{**fields, **_checked(Link, changes)})]
+        return [Link(**{**fields, **checked(Link, changes)})]
     ends = {"src": src, "dst": dst, "duplex": "simplex"}
-    changed = _checked(Link, changes)
+    changed = checked(Link, changes)
     up = {**down, "bandwidth": found.get("up")}
     if (energy := found.get("energy_up")) is not None:
         up["energy"] = energy
@@ -232,14 +232,20 @@ def _link_profile(name: str) -> Profile:
     return found
 
 
-def _checked(kind: type[msgspec.Struct], changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The changes, if each is a field."""
+def checked(kind: type[msgspec.Struct], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes, if each is a field of the record besides its ids.
+
+    Raises
+    ------
+    OffloadError
+        For a name that is no field; names the closest.
+    """
     names = [name for name in kind.__struct_fields__ if name not in ("id", "src", "dst")]
     for name in changes:
         if name not in names:
             what = kind.__name__.lower()
             raise OffloadError(f"{what}: has no field {name!r}; {close(name, names)}")
-    return changes
+    return dict(changes)
 
 
 def profiles() -> pd.DataFrame:

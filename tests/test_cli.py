@@ -15,7 +15,8 @@ from command_line import run, street, write
 import offload
 
 COMMANDS = (
-    "solve", "check", "compare", "convert", "generate", "show", "profiles", "methods", "schema",
+    "solve", "check", "compare", "convert", "generate", "show", "profile", "profiles", "methods",
+    "schema",
 )  # fmt: skip
 
 
