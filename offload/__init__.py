@@ -25,13 +25,18 @@ _WHERE = {
     "Evaluation": "offload.evaluator", "check": "offload.checker", "methods": "offload.registry",
     "convert": "offload.converting", "export": "offload.exporting",
     "to_frames": "offload.exporting", "to_networkx": "offload.exporting",
-    "Measured": "offload.measuring", "profile": "offload.measuring",
+    "generate": "offload.generating", "link": "offload.catalogue", "links": "offload.catalogue",
+    "node": "offload.catalogue", "profile": "offload.measuring", "profiles": "offload.catalogue",
     "solve": "offload.solver", "compare": "offload.solver",
 }  # fmt: skip
 
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
+    from offload.catalogue import link as link
+    from offload.catalogue import links as links
+    from offload.catalogue import node as node
+    from offload.catalogue import profiles as profiles
     from offload.checker import check as check
     from offload.converting import convert as convert
     from offload.errors import InstanceError as InstanceError
@@ -49,7 +54,7 @@ if TYPE_CHECKING:
     from offload.files import loads as loads
     from offload.files import save as save
     from offload.files import schema as schema
-    from offload.measuring import Measured as Measured
+    from offload.generating import generate as generate
     from offload.measuring import profile as profile
     from offload.plan import Plan as Plan
     from offload.plan import Progress as Progress

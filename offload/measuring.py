@@ -1,171 +1,206 @@
-"""This machine as a node and codecs on the user's own data, measured: :func:`profile`."""
+"""This machine and its codecs, measured: :func:`profile`."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import os
-import platform
+import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from offload.catalogue import checked
 from offload.errors import OffloadError
 from offload.problem import Codec, Node
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["Measured", "profile"]
 
-__all__ = ["Measured", "measure_speed", "profile"]
+_LARGEST = 16 << 20  # bytes of a sample that are used
+_SMALLEST, _WIDEST = 256, 4096  # rows of the matrices
+_STEADY = 0.05  # seconds that one product should take at least
 
-_SIDE = 768  # rows of the matrices that are multiplied: well beyond what calls cost
-_TIMES = 3  # runs of a codec, of which the fastest counts
-_LEAST = 0.02  # CPU seconds that a run of a codec lasts at least
-
-Pack = Callable[[bytes], bytes]
+_Pair = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
 
 
-class Measured(NamedTuple):
-    """A node and codecs, ready for an instance."""
+@dataclass(frozen=True)
+class Measured:
+    """What was measured, as entries of an instance.
+
+    Attributes
+    ----------
+    node
+        This machine with one slot, the whole of it; its speed is FP32 operations a second.
+    codecs
+        Those that shrink the sample; empty without a sample.
+    left_out
+        Names of codecs that are not among them, with the reason.
+    """
 
     node: Node
     codecs: tuple[Codec, ...]
-
-    def to_frame(self) -> pd.DataFrame:
-        """A row a codec: ratio, operations a byte, and bytes a second of this machine."""
-        import pandas as pd
-
-        speed = self.node.speed
-        return pd.DataFrame({
-            "codec": [codec.id for codec in self.codecs],
-            "ratio": [codec.ratio for codec in self.codecs],
-            "encode": [codec.encode for codec in self.codecs],
-            "decode": [codec.decode for codec in self.codecs],
-            "encode_rate": [speed / codec.encode for codec in self.codecs],
-            "decode_rate": [speed / codec.decode for codec in self.codecs],
-        })  # fmt: skip
+    left_out: dict[str, str]
 
 
-def profile(sample: bytes | None = None, seconds: float = 1.0, name: str | None = None) -> Measured:
-    """Measure this machine, and codecs on a sample of the user's data.
+def profile(
+    sample: bytes | str | os.PathLike[str] | None = None,
+    *,
+    id: str = "this-machine",
+    seconds: float = 1.0,
+    **changes: Any,
+) -> Measured:
+    """Measure this machine, and codecs on a sample of one's own data.
 
     Parameters
     ----------
     sample
-        Bytes as they would be sent; at least some kilobytes. Without it, no codecs.
+        Data as they will be sent, or a file of them (``-`` is standard input); at most the first
+        16 MiB count.
+    id
+        Id of the node.
     seconds
-        CPU seconds to spend on the speed of the machine.
-    name
-        Id of the node; the machine's name by default.
+        How long to measure the speed, and each codec in each direction, at most; at least one run.
+    **changes
+        Fields of :class:`~offload.Node` to add: ``tier``, ``busy_power``, ``kind``, ...
 
     Returns
     -------
     Measured
-        The node's ``speed`` is single-precision operations a second of one process, by multiplying
-        matrices; ``memory`` is what is installed, in bytes. Powers and prices cannot be measured
-        and are 0. Codecs are zlib at levels 1 and 6, deflate with Huffman codes alone, and
-        Zstandard and LZ4 where they are installed (``pip install 'offload[io]'``): ``ratio`` on the
-        sample, ``encode`` and ``decode`` in operations a byte: CPU seconds a byte times the speed.
+        A node and codecs. An operation is a single-precision floating-point operation of a matrix
+        product, 2 n^3 for n x n matrices: the unit of :func:`offload.profiles`, but sustained, so
+        it needs no derating. A codec's operations a byte are its seconds a byte times that speed:
+        on this machine its times are those measured, on others they scale with the speed.
 
     Raises
     ------
     OffloadError
-        For an empty sample, or no time to measure in.
+        For a sample that cannot be read or is empty, or numbers out of range.
 
-    Examples
-    --------
-    >>> import offload
-    >>> made = offload.profile(b"the same words again and again " * 1000, seconds=0.1)
-    >>> made.codecs[0].id, made.codecs[0].ratio > 10
-    ('zlib-1', True)
+    Notes
+    -----
+    Codecs: zlib at levels 1, 6 and 9; deflate with Huffman coding alone (RFC 1951,
+    ``Z_HUFFMAN_ONLY``); Zstandard at 1, 3 and 9, and LZ4, where the extra ``io`` is installed. The
+    best of all runs counts: whatever else the machine does makes runs longer, never shorter.
     """
-    if not seconds > 0:
-        raise OffloadError(f"seconds: must be > 0, got {seconds!r}")
-    if sample is not None and not len(sample):
-        raise OffloadError(
-            "sample: must not be empty, got 0 bytes; give some kilobytes of your data"
-        )
-    speed = measure_speed(seconds)
-    node = Node(
-        name or platform.node() or "this-machine", tier="device", kind=platform.machine(),
-        speed=speed, memory=_memory(),
-    )  # fmt: skip
-    codecs = () if sample is None else tuple(_measure(bytes(sample), speed))
-    return Measured(node, codecs)
+    if not 0 < seconds <= 600:
+        raise OffloadError(f"seconds: must be above 0 and at most 600, got {seconds!r}")
+    changes = checked(Node, changes)
+    data = _read(sample)
+    speed = _speed(seconds)
+    codecs: list[Codec] = []
+    left_out: dict[str, str] = {}
+    for name, pair in _codecs() if data else ():
+        found = None if pair is None else _measured(name, pair, data, speed, seconds)
+        if isinstance(found, Codec):
+            codecs.append(found)
+        else:
+            left_out[name] = found or "not installed; pip install 'offload[io]'"
+    fields: dict[str, Any] = {"speed": speed, "memory": _memory(), **changes}
+    return Measured(Node(id, **fields), tuple(codecs), left_out)
 
 
-def measure_speed(seconds: float = 1.0) -> float:
-    """Single-precision operations a second of one process: products of matrices, the fastest."""
-    rng = np.random.default_rng(0)
-    left, right = (rng.random((_SIDE, _SIDE), np.float32) for _ in range(2))
-    product = left @ right  # once, so that what is loaded on first use does not count
-    best, until = 0.0, time.process_time() + seconds
+def _read(sample: bytes | str | os.PathLike[str] | None) -> bytes:
+    """The start of a sample; empty without one."""
+    if sample is None:
+        return b""
+    if isinstance(sample, bytes):
+        data, name = sample, "sample"
+    else:
+        name = os.fspath(sample)
+        try:
+            if name == "-":
+                data = sys.stdin.buffer.read(_LARGEST)
+            else:
+                with Path(name).open("rb") as stream:
+                    data = stream.read(_LARGEST)
+        except OSError as error:
+            raise OffloadError(f"{name}: cannot be read ({error.strerror})") from None
+    if not data:
+        raise OffloadError(f"{name}: is empty; give some data as they will be sent")
+    return data[:_LARGEST]
+
+
+def _best(work: Callable[[], object], seconds: float) -> float:
+    """The least time of as many runs as fit; at least two, the first to warm up."""
+    work()
+    best, began = float("inf"), time.perf_counter()
     while True:
-        # Threads of the library that multiplies count together: wall time, not CPU time.
-        begun = time.perf_counter()
-        np.matmul(left, right, out=product)
-        best = max(best, 2.0 * _SIDE**3 / (time.perf_counter() - begun))
-        if time.process_time() >= until:
-            return best
+        start = time.perf_counter()
+        work()
+        end = time.perf_counter()
+        best = min(best, end - start)
+        if end - began >= seconds:
+            return max(best, 1e-9)
+
+
+def _speed(seconds: float) -> float:
+    """FP32 operations a second of a matrix product that takes long enough to be timed."""
+    import numpy as np
+
+    rng, rows = np.random.default_rng(0), _SMALLEST
+    while True:
+        left, right = (rng.random((rows, rows), dtype=np.float32) for _ in range(2))
+        once = _best(functools.partial(np.matmul, left, right), 0.0)
+        if once >= _STEADY or rows >= _WIDEST:
+            break
+        rows *= 2
+    best = min(once, _best(functools.partial(np.matmul, left, right), seconds))
+    return float(f"{2 * rows**3 / best:.4g}")
 
 
 def _memory() -> float | None:
-    """Bytes of memory installed; ``None`` where the system does not say."""
+    """Bytes of memory that this process may have; ``None`` where the system does not say."""
+    found = []
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(OSError, ValueError):  # the limit of a container; "max" is none
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    usable = [value for value in found if value > 0]
+    return float(min(usable)) if usable else None
+
+
+def _codecs() -> Iterator[tuple[str, _Pair | None]]:
+    """Each codec's name, and how it packs and unpacks; ``None`` where it is not installed."""
+    for level in (1, 6, 9):
+        yield f"zlib-{level}", (functools.partial(zlib.compress, level=level), zlib.decompress)
+    yield "deflate-huffman", (_huffman, zlib.decompress)
+    zstandard = _module("zstandard")
+    for level in (1, 3, 9):
+        yield f"zstd-{level}", zstandard and (
+            zstandard.ZstdCompressor(level).compress, zstandard.ZstdDecompressor().decompress
+        )  # fmt: skip
+    lz4 = _module("lz4.frame")
+    yield "lz4", lz4 and (lz4.compress, lz4.decompress)
+
+
+def _module(name: str) -> Any:
     try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
+        return importlib.import_module(name)
+    except ImportError:
         return None
 
 
-def _measure(sample: bytes, speed: float) -> Iterator[Codec]:
-    """Each codec on the sample; those that make it no smaller have ratio 1."""
-    for name, pack, unpack in _codecs():
-        packed = pack(sample)
-        if unpack(packed) != sample:
-            raise OffloadError(f"codec {name}: does not give the sample back")
-        yield Codec(
-            name, ratio=max(1.0, len(sample) / len(packed)),
-            encode=_seconds(pack, sample) / len(sample) * speed,
-            decode=_seconds(unpack, packed) / len(sample) * speed,
-        )  # fmt: skip
-
-
-def _seconds(work: Pack, data: bytes) -> float:
-    """CPU seconds of one run, the fastest of a few; short ones are repeated."""
-    best = float("inf")
-    for _ in range(_TIMES):
-        runs, begun = 0, time.process_time()
-        while not runs or time.process_time() - begun < _LEAST:
-            work(data)
-            runs += 1
-        best = min(best, (time.process_time() - begun) / runs)
-    return best
-
-
-def _codecs() -> Iterator[tuple[str, Pack, Pack]]:
-    """Name, compression and decompression of each codec that there is."""
-    yield "zlib-1", lambda data: zlib.compress(data, 1), zlib.decompress
-    yield "zlib-6", lambda data: zlib.compress(data, 6), zlib.decompress
-    yield "huffman", _huffman, zlib.decompress
-    try:
-        import zstandard
-    except ImportError:
-        pass
-    else:
-        packer, unpacker = zstandard.ZstdCompressor(level=3), zstandard.ZstdDecompressor()
-        yield "zstd-3", packer.compress, unpacker.decompress
-    try:
-        lz4 = importlib.import_module("lz4.frame")  # has no types
-    except ImportError:
-        return
-    yield "lz4", lz4.compress, lz4.decompress
-
-
 def _huffman(data: bytes) -> bytes:
-    """Deflate without matches: Huffman codes alone."""
-    packer = zlib.compressobj(
-        6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY
-    )
+    """Deflate without a search for repetitions."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_HUFFMAN_ONLY)
     return packer.compress(data) + packer.flush()
+
+
+def _measured(name: str, pair: _Pair, data: bytes, speed: float, seconds: float) -> Codec | str:
+    """The codec on the sample, or why it is none."""
+    pack, unpack = pair
+    packed = pack(data)
+    if unpack(packed) != data:
+        return "does not give the sample back"
+    ratio = len(data) / len(packed)
+    if ratio <= 1:
+        return f"makes the sample larger ({len(packed)} of {len(data)} bytes)"
+    encode, decode = (
+        _best(functools.partial(work, given), seconds) * speed / len(data)
+        for work, given in ((pack, data), (unpack, packed))
+    )
+    return Codec(name, *(float(f"{value:.4g}") for value in (ratio, encode, decode)))

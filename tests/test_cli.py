@@ -14,7 +14,10 @@ from command_line import run, street, write
 
 import offload
 
-COMMANDS = ("solve", "check", "compare", "show", "methods", "schema")
+COMMANDS = (
+    "solve", "check", "compare", "convert", "generate", "show", "profile", "profiles", "methods",
+    "schema",
+)  # fmt: skip
 
 
 def shell(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:

@@ -29,7 +29,10 @@ from offload.errors import OffloadError
 
 __all__ = ["application", "main"]
 
-_COMMANDS = ("solve", "check", "compare", "convert", "show", "methods", "schema")
+_COMMANDS = (
+    "solve", "check", "compare", "convert", "generate", "show", "profile", "profiles", "methods",
+    "schema",
+)  # fmt: skip
 _USAGE, _INTERRUPTED, _FAULT = 2, 130, 70
 
 

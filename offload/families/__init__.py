@@ -1,19 +1,115 @@
-"""Generated scenarios: one module a family, one line in the table below."""
+"""Generated scenarios: one module a family, one line in the table below.
+
+A module has ``PARAMETERS``, a dict of name to :class:`~offload.families.building.Parameter`, and
+``make(size, rng, **parameters)``, which makes an instance of exactly ``size`` tasks and draws
+from ``rng`` alone, so that one seed gives one instance everywhere. A scenario's module also has
+``network(...)`` or names its site in ``NETWORK``; its docstring says what it models, with sources.
+"""
 
 from __future__ import annotations
 
+import importlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
 from offload.errors import OffloadError
-from offload.problem import Network
+from offload.families.building import Parameter
+from offload.problem import Network, Problem
+from offload.typechecks import close
 
-__all__ = ["network_of"]
+__all__ = ["FAMILIES", "Family", "named", "network_of"]
 
 
-def network_of(name: str) -> Network:
-    """The network of a family, for tasks that come without one.
+@dataclass(frozen=True)
+class Family:
+    """A family: its name, what it is, the fewest tasks it has, and the module that makes it."""
+
+    name: str
+    kind: str
+    title: str
+    least: int
+
+    @property
+    def module(self) -> ModuleType:
+        """The module, imported on first use."""
+        return importlib.import_module(f"offload.families.{self.name.replace('-', '_')}")
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Its parameters by name."""
+        found: Mapping[str, Parameter] = self.module.PARAMETERS
+        return found
+
+    @property
+    def description(self) -> str:
+        """What it models, with the sources: the docstring of its module."""
+        return (self.module.__doc__ or "").strip()
+
+    def make(self, size: int, seed: int, parameters: Mapping[str, float]) -> Problem:
+        """An instance; the parameters are those of :func:`values_of`."""
+        rng = random.Random(f"{self.name} {size} {seed}")
+        made: Problem = self.module.make(size, rng, **parameters)
+        return made
+
+
+FAMILIES = (
+    Family("smart-traffic", "scenario", "cameras, crossings, a city's centre and a cloud", 8),
+    Family("smart-health", "scenario", "images and records of patients, with privacy tiers", 8),
+    Family("smart-home", "scenario", "sensors, voice and video of homes with a slow uplink", 6),
+    Family("industrial-iot", "scenario", "stations of a production line that runs as a stream", 6),
+    Family("iot-monitoring", "scenario", "battery sensors on LoRa, gateways and a cloud", 7),
+    Family("autonomous-driving", "scenario", "vehicles with deadlines, roadside units, maps", 8),
+    Family("vr-ar", "scenario", "headsets with deadlines of a frame, edge renderers", 9),
+    Family("layered", "random", "layers with edges between them", 1),
+    Family("in-tree", "random", "a tree that gathers towards its root", 1),
+    Family("out-tree", "random", "a tree that spreads from its root", 1),
+    Family("fork-join", "random", "stages that split, work and merge", 3),
+    Family("chains", "random", "independent chains", 1),
+    Family("series-parallel", "random", "parts in series or in parallel, nested", 1),
+    Family("montage-like", "random", "the shape of the astronomy workflow Montage", 8),
+)
+
+
+def named(name: str) -> Family:
+    """The family of a name.
 
     Raises
     ------
     OffloadError
-        If there is no such family.
+        If there is none; names the closest.
     """
-    raise OffloadError(f"family: there is none yet, got {name!r}")
+    for family in FAMILIES:
+        if family.name == name:
+            return family
+    fix = close(name, [family.name for family in FAMILIES])
+    raise OffloadError(f"family: there is none of that name, got {name!r}; {fix}")
+
+
+def network_of(name: str) -> Network:
+    """The network of a name, for tasks that come without one.
+
+    Parameters
+    ----------
+    name
+        ``"edge-3tier"`` (four devices, two edge servers, a cloud), or a scenario: the network of
+        its instance of 10 tasks and seed 0.
+
+    Raises
+    ------
+    OffloadError
+        If there is none of that name, or the family is no scenario.
+    """
+    from offload.families.building import values_of
+
+    if name == "edge-3tier":
+        from offload.families.sites import edge_3tier
+
+        return edge_3tier()
+    scenarios = [family for family in FAMILIES if family.kind == "scenario"]
+    for family in scenarios:
+        if family.name == name:
+            return family.make(10, 0, values_of(name, family.parameters, {})).network
+    fix = close(name, ["edge-3tier", *(family.name for family in scenarios)])
+    raise OffloadError(f"family: no network of that name, got {name!r}; {fix}")

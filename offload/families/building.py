@@ -1,0 +1,114 @@
+"""What the families share: parameters with their bounds, random draws, and a growing instance."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from offload.errors import OffloadError
+from offload.problem import Data, Edge, Graph, Group, Network, Problem, Task
+from offload.typechecks import close
+
+__all__ = ["Draft", "Parameter", "brief", "spread", "values_of"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a family: its default, its bounds, and what it means.
+
+    ``whole`` asks for an integer; ``beyond`` says that ``least`` itself is not allowed.
+    """
+
+    default: float
+    text: str
+    least: float = 0.0
+    most: float = math.inf
+    whole: bool = False
+    beyond: bool = False
+
+    def check(self, name: str, value: Any) -> float:
+        """The value as a number, if it is one within the bounds."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            raise OffloadError(f"{name}: must be a number, got {value!r}; its default is {self}")
+        low = value <= self.least if self.beyond else value < self.least
+        if low or value > self.most or math.isinf(value):
+            raise OffloadError(f"{name}: must be {self.range()}, got {value!r}")
+        if self.whole and value != int(value):
+            raise OffloadError(f"{name}: must be a whole number, got {value!r}")
+        return int(value) if self.whole else float(value)
+
+    def range(self) -> str:
+        """The bounds in words."""
+        low = f"above {self.least:g}" if self.beyond else f"{self.least:g} or more"
+        return low if math.isinf(self.most) else f"{low} and at most {self.most:g}"
+
+    def __str__(self) -> str:
+        return f"{self.default:g}"
+
+
+def values_of(
+    family: str, known: Mapping[str, Parameter], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Each parameter's value: the given one, checked, or the default.
+
+    Raises
+    ------
+    OffloadError
+        For a parameter that the family does not have, or a value out of its bounds.
+    """
+    for name in given:
+        if name not in known:
+            fix = close(name, known) if known else "it has none"
+            raise OffloadError(f"{family}: has no parameter {name!r}; {fix}")
+    return {
+        name: parameter.check(f"{family}: {name}", given.get(name, parameter.default))
+        for name, parameter in known.items()
+    }
+
+
+def brief(value: float) -> float:
+    """A number with four significant digits: files stay small, and digests the same everywhere."""
+    return float(f"{value:.4g}")
+
+
+def spread(rng: random.Random, mean: float, width: float) -> float:
+    """Uniform from ``mean (1 - width / 2)`` to ``mean (1 + width / 2)``, four digits.
+
+    Topcuoglu, Hariri, Wu 2002, section 5.1: the range percentage (beta) of computation costs.
+    """
+    return brief(mean * (1.0 + width * (rng.random() - 0.5)))
+
+
+@dataclass
+class Draft:
+    """An instance that grows task by task."""
+
+    tasks: list[Task] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    data: list[Data] = field(default_factory=list)
+
+    def task(
+        self, id: str, work: float, after: Mapping[str, float] | None = None, *,
+        require: Sequence[str] = (), item: str | None = None, **fields: Any,
+    ) -> str:  # fmt: skip
+        """Add a task and the edges to it (bytes by source), and return its id."""
+        self.tasks.append(Task(id, work=work, **fields))
+        for source, size in (after or {}).items():
+            self.edge(source, id, size, require=require, item=item)
+        return id
+
+    def edge(
+        self, src: str, dst: str, size: float, *, require: Sequence[str] = (),
+        item: str | None = None,
+    ) -> None:  # fmt: skip
+        """Add an edge."""
+        self.edges.append(Edge(src, dst, size, item=item, require=tuple(require)))
+
+    def problem(self, network: Network, **fields: Any) -> Problem:
+        """The instance on a network."""
+        graph = Graph(self.tasks, self.edges, self.groups)
+        return Problem(network=network, graph=graph, data=self.data, **fields)
