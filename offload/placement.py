@@ -29,9 +29,8 @@ def resident_load(tables: Tables, nodes: NDArray[np.integer]) -> FloatArray:
     """Bytes that the tasks placed on each node hold for the whole plan; float64[B, K]."""
     plans, tasks = nodes.shape
     load = np.empty((plans, tables.nodes))
-    step = max(1, min(plans, _CELLS // max(tasks, 1)))
-    ends = np.arange(step + 1, dtype=np.int32) * tasks
-    held = np.tile(tables.resident[:, 0], step)
+    held, ends = _many(tables)
+    step = len(ends) - 1
     for first in range(0, plans, step):
         own = nodes[first : first + step]
         count = len(own)
@@ -41,6 +40,14 @@ def resident_load(tables: Tables, nodes: NDArray[np.integer]) -> FloatArray:
         rows = held[: count * tasks], own.astype(np.int32).ravel(), ends[: count + 1]
         load[first : first + step] = csr_array(rows, shape=(count, tables.nodes)).toarray()
     return load
+
+
+@once
+def _many(tables: Tables) -> tuple[FloatArray, IntArray]:
+    """Residents of the tasks of several plans, one after another, and where each plan's end."""
+    step = max(1, _CELLS // max(tables.tasks, 1))
+    ends = np.arange(step + 1, dtype=np.int32) * np.int32(tables.tasks)
+    return np.tile(tables.resident[:, 0], step), ends
 
 
 def resident_excess(tables: Tables, nodes: IntArray) -> FloatArray:
