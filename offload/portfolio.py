@@ -11,6 +11,7 @@ import numpy as np
 from offload import registry
 from offload.errors import SolverUnavailable
 from offload.features import features_used
+from offload.heuristics.additive_costs import additive
 from offload.heuristics.best_of import constructive, run_all
 from offload.plan import Plan
 from offload.registry import Answer, Entry, Request
@@ -20,6 +21,7 @@ __all__ = ["auto", "empty", "quick"]
 
 _QUICK = ("heft", "mct", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
 _LARGE = 5_000  # tasks above which two of them have to do
+_AT_ONCE = 0.25  # of the time for the one that has to do where the search needs no start
 _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
 _PROVED = 30  # tasks up to which an exact method is left to itself
@@ -45,13 +47,24 @@ def quick(request: Request) -> Plan | None:
 
 
 def _quick_names(request: Request) -> list[str]:
+    if _needs_no_start(request):
+        return [*_QUICK[:1]]
     names = list(_QUICK[:2] if request.problem.tables.tasks > _LARGE else _QUICK)
     if set(request.goal.minimize) != {"latency"} or request.goal.limits:
         names.insert(0, "greedy")
     return names
 
 
+def _needs_no_start(request: Request) -> bool:
+    """Whether local search is better than any heuristic in less time, wherever it starts."""
+    tables = request.problem.tables
+    return tables.tasks > _HINTED and additive(tables, request.goal)
+
+
 def _quick(request: Request, names: list[str]) -> Answer:
+    if _needs_no_start(request):
+        deadline = time.monotonic() + _AT_ONCE * request.seconds_left
+        request = replace(request, deadline=deadline)
     used = set(features_used(request.problem, request.goal))
     chosen = [e for name in names if used <= (e := registry.entries()[name]).honours]
     first, rest = chosen[:_MENDED], chosen[_MENDED:]
@@ -68,7 +81,8 @@ def auto(request: Request) -> Answer:
 
     Up to 30 tasks an exact method goes on from the best plan at once; up to 150 local search takes
     a quarter of the time before that; above, or where the exact method does not honour the
-    instance, all heuristics and then local search take the rest.
+    instance, all heuristics and then local search take the rest, or local search alone where the
+    goal is a sum over tasks and transfers.
     """
     names = _quick_names(request)
     answer = _quick(request, names)
@@ -76,6 +90,10 @@ def auto(request: Request) -> Answer:
     tasks = request.problem.tables.tasks
     if _done(request, answer):
         return answer
+    if exact is None and _needs_no_start(request):
+        answer = _searched(request, answer, 1.0 if answer.plan is not None else 1 - _SHARE)
+        if answer.plan is not None:
+            return answer
     if exact is None:
         rest = [entry for entry in constructive(request) if entry.name not in names]
         asked = replace(request, start=answer.plan)
