@@ -163,7 +163,7 @@ def main() -> None:
             flush=True,
         )
     if ratios:
-        mean = exp(sum(map(log, ratios)) / len(ratios))
+        mean = exp(sum(map(log, ratios)) / len(ratios)) if min(ratios) > 0 else 0.0
         above = sum(ratio > 1 + 1e-9 for ratio in ratios)
         print(
             f"{len(ratios)} instances: geometric mean {mean:.4f}, worst {max(ratios):.4f}, "

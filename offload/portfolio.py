@@ -21,7 +21,8 @@ __all__ = ["auto", "empty", "quick"]
 
 _QUICK = ("heft", "mct", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
 _LARGE = 5_000  # tasks above which two of them have to do
-_AT_ONCE = 0.25  # of the time for the one that has to do where the search needs no start
+_AT_ONCE = 0.25  # of the time, at most, where the goal is a sum: one of them, then local search
+_DRAWS = 200  # of that, for each task
 _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
 _PROVED = 30  # tasks up to which an exact method is left to itself
@@ -47,24 +48,35 @@ def quick(request: Request) -> Plan | None:
 
 
 def _quick_names(request: Request) -> list[str]:
-    if _needs_no_start(request):
-        return [*_QUICK[:1]]
+    if _sums(request):
+        return list(_QUICK[:1])
     names = list(_QUICK[:2] if request.problem.tables.tasks > _LARGE else _QUICK)
     if set(request.goal.minimize) != {"latency"} or request.goal.limits:
         names.insert(0, "greedy")
     return names
 
 
-def _needs_no_start(request: Request) -> bool:
-    """Whether local search is better than any heuristic in less time, wherever it starts."""
-    tables = request.problem.tables
-    return tables.tasks > _HINTED and additive(tables, request.goal)
+def _sums(request: Request) -> bool:
+    """Whether local search soon finds better plans than any heuristic, wherever it starts."""
+    return additive(request.problem.tables, request.goal)
 
 
 def _quick(request: Request, names: list[str]) -> Answer:
-    if _needs_no_start(request):
-        deadline = time.monotonic() + _AT_ONCE * request.seconds_left
-        request = replace(request, deadline=deadline)
+    if not _sums(request):
+        return _constructed(request, names)
+    soon = replace(request, deadline=time.monotonic() + _AT_ONCE * request.seconds_left)
+    answer = _constructed(soon, names)
+    if _done(soon, answer):
+        return answer
+    work = min(_DRAWS * request.problem.tables.tasks, request.work_limit or inf)
+    options = {"search": "additive"}
+    search = registry.find("anneal").load()
+    found = search(replace(soon, start=answer.plan, work_limit=work, options=options))
+    found.reason = answer.reason or found.reason
+    return found
+
+
+def _constructed(request: Request, names: list[str]) -> Answer:
     used = set(features_used(request.problem, request.goal))
     chosen = [e for name in names if used <= (e := registry.entries()[name]).honours]
     first, rest = chosen[:_MENDED], chosen[_MENDED:]
@@ -90,7 +102,7 @@ def auto(request: Request) -> Answer:
     tasks = request.problem.tables.tasks
     if _done(request, answer):
         return answer
-    if exact is None and _needs_no_start(request):
+    if exact is None and _sums(request):
         answer = _searched(request, answer, 1.0 if answer.plan is not None else 1 - _SHARE)
         if answer.plan is not None:
             return answer

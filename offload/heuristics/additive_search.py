@@ -10,7 +10,7 @@ Memory, limits and other rules may be broken on the way, at prices that rise whi
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from math import inf, log
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = ["AdditiveSearch"]
 _HEAT, _COOLING = 0.3, 100.0
 _BROAD = 8  # readers of an item up to which no two of them move at once
 _PAIRED = 128  # units of a colour whose pairs are looked at, at most
+_GROWN = 4.0  # units that a cluster grows by on average
 _NOISE = 1 << 18
 _DEARER, _CHEAPER = 1.1, 0.95  # what a price is multiplied by while something is broken, or not
 _LEAST, _MOST = 1e-2, 1e6  # of the first price
@@ -83,6 +84,8 @@ class AdditiveSearch:
         self._first = self._spread * units.number / np.where(limits > 0, limits, 1.0)
         self._prices = np.zeros(len(limits))
         self._chosen = problem.tables.modes > 1 or len(units.offers) > 1
+        self._near = units.neighbours(_BROAD)
+        self._free = np.flatnonzero(units.allowed.sum(axis=1) > 1).tolist()
         self.blocks = [Block(units, chosen) for chosen in self._colours()]
         self.work, self.best = 0, inf
         self._best: _Found | None = None
@@ -103,10 +106,9 @@ class AdditiveSearch:
 
         Greedily, those with most neighbours first (Welsh, Powell 1967).
         """
-        near = self.units.neighbours(_BROAD)
+        near = self._near
         colour = [-1] * self.units.number
-        free = np.flatnonzero(self.units.allowed.sum(axis=1) > 1).tolist()
-        for u in sorted(free, key=lambda u: (-len(near[u]), u)):
+        for u in sorted(self._free, key=lambda u: (-len(near[u]), u)):
             taken = {colour[v] for v in near[u]}
             colour[u] = next(c for c in range(len(near[u]) + 1) if c not in taken)
         found = np.array(colour, np.int64)
@@ -125,8 +127,8 @@ class AdditiveSearch:
 
     def round(self, stop: Callable[[], bool], share: Callable[[], float], until: float) -> None:
         """Anneal from the best plan on; parameters as those of :meth:`.Annealing.round`."""
-        if not self.blocks:
-            return
+        if not self.blocks and not (self._chosen and self.goal.limits):
+            return  # there is but one plan
         begun = share()
         if self._best is not None:
             self.placed.load(self._best.node)
@@ -141,6 +143,8 @@ class AdditiveSearch:
                 if stop():
                     break
                 self._draw(self.blocks[b])
+            self.work += not self.blocks
+            self._move_cluster()
             self._settle()
 
     # -- moves -----------------------------------------------------------------------------------
@@ -205,6 +209,50 @@ class AdditiveSearch:
                 moves += [(int(rows[i]), l), (int(rows[j]), k)]
         moves.sort()
         self._put(block, *np.array(moves, np.int64).reshape(-1, 2).T)
+
+    def _move_cluster(self) -> None:
+        """Units that bear on each other go to another node together, or stay (Metropolis)."""
+        if not self._free:
+            return
+        placed, dice, before = self.placed, self.dice, self._priced()
+        u = self._free[int(dice.integers(len(self._free)))]
+        here = int(placed.node[u])
+        to, cluster = self._target(u, here), self._cluster(u, here)
+        cluster = cluster[self.units.allowed[cluster, to]]
+        self.work += 1
+        self._put(placed.whole, cluster, np.full(len(cluster), to))
+        if self._priced() > before - self._heat * log(1 - dice.random()):
+            self._put(placed.whole, cluster, np.full(len(cluster), here))
+
+    def _target(self, u: int, here: int) -> int:
+        """A node for a unit: often one of a neighbour."""
+        near = [int(self.placed.node[v]) for v in self._near[u]]
+        near = [k for k in near if k != here and self.units.allowed[u, k]]
+        if near and self.dice.random() < 0.5:
+            return near[int(self.dice.integers(len(near)))]
+        others = np.flatnonzero(self.units.allowed[u])
+        others = others[others != here]
+        return int(others[self.dice.integers(len(others))])
+
+    def _cluster(self, u: int, here: int) -> NDArray[np.int64]:
+        """Units on one node that bear on each other, grown from one."""
+        want = 2 + int(self.dice.exponential(_GROWN))
+        found, known, node = [u], {u}, self.placed.node
+        for v in found:
+            for w in self._near[v]:
+                if len(found) < want and w not in known and node[w] == here:
+                    known.add(w)
+                    found.append(w)
+        return np.array(sorted(found), np.int64)
+
+    def _priced(self) -> float:
+        """The plan as it is, with the prices of all that it exceeds."""
+        value = self.placed.total(self.channels.combined)
+        if self._strict:
+            value += self._conflict * self.placed.broken()
+        if self.rooms.bounded:
+            value += self.rooms.priced()
+        return value
 
     # -- worth -----------------------------------------------------------------------------------
 

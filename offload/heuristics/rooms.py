@@ -83,6 +83,10 @@ class Rooms:
     def _over(self, need: FloatArray) -> FloatArray:
         return np.maximum(need - self.room, 0.0)
 
+    def priced(self) -> float:
+        """The price of what is held and of what is exceeded."""
+        return float((self.over * self.price + self.used * self.linear).sum())
+
     def rows(self, chosen: NDArray[np.int64]) -> FloatArray:
         """Price of what moves of some units to each node exceed; float64[N, K]."""
         here, row = self.node[chosen], np.arange(len(chosen))
