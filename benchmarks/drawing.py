@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 
+import msgspec
+
 import offload
 
-__all__ = ["graph", "large", "layered", "mesh", "sites"]
+__all__ = ["graph", "large", "layered", "mesh", "priced", "sites"]
 
 _SPEEDS = (1e9, 2e9, 5e9)  # operations per second
 
@@ -98,3 +100,39 @@ def layered(tasks: int, nodes: int, seed: int = 1) -> offload.Problem:
     )
     graph = offload.Graph(made, edges)
     return offload.Problem(name=f"layered-{tasks}-{nodes}", network=network, graph=graph)
+
+
+def priced(tasks: int, nodes: int, *, tight: bool, seed: int = 1) -> offload.Problem:
+    """A layered graph whose places differ in time, energy, price and risk from task to task.
+
+    A tenth of the tasks are bound to a node, the others to two thirds of them. ``tight``: nodes
+    have memory for 1.1 times the residents.
+    """
+    dice, base = random.Random(f"priced {seed}"), layered(tasks, nodes, seed)
+    resident = [dice.uniform(1, 10) if tight else 0.0 for _ in range(tasks)]
+    room = 1.1 * sum(resident) / nodes + 10
+    places = [
+        msgspec.structs.replace(
+            node, busy_power=dice.uniform(1, 5), price=dice.uniform(0, 1),
+            failure_rate=dice.uniform(0, 0.02), memory=room if tight else None,
+        )
+        for node in base.network.nodes
+    ]  # fmt: skip
+    links = [
+        msgspec.structs.replace(link, energy=dice.uniform(0.01, 0.1), price=dice.uniform(0, 0.02))
+        for link in base.network.links
+    ]
+    names = [node.id for node in places]
+    made = []
+    for number, task in enumerate(base.graph.tasks):
+        count = 1 if dice.random() < 0.1 else max(2, 2 * nodes // 3)
+        time = {name: dice.uniform(1, 10) for name in names}
+        allow = tuple(dice.sample(names, count))
+        made.append(
+            msgspec.structs.replace(
+                task, work=None, time=time, allow=allow, resident=resident[number]
+            )
+        )
+    graph = msgspec.structs.replace(base.graph, tasks=tuple(made))
+    name = f"priced-{tasks}-{nodes}-{'tight' if tight else 'roomy'}"
+    return base.replace(name=name, network=offload.Network(places, links), graph=graph)

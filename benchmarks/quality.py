@@ -1,12 +1,15 @@
-"""Latency of the best plan in a given time against the best that others found.
+"""The best plan in a given time against the best that others found.
 
-    python benchmarks/quality.py [saga|edge] [--methods best-of,anneal] [--time 10] [--seed 0]
-                                 [--only TEXT] [--least 0] [--most 1000000]
+    python benchmarks/quality.py [saga|edge|gap|sums] [--methods best-of,anneal] [--time 10]
+                                 [--seed 0] [--only TEXT] [--least 0] [--most 1000000]
 
 ``saga``: the 37 instances of ``saga/`` in the data folder (environment variable OFFLOAD_DATA,
 default ../shared/data) against the best of all SAGA schedulers there. SAGA knows direct links only,
 so the instances are read with a reference message of no bytes, which makes every route a direct
 one. ``edge``: the instances of ``edge/`` with no proved optimum against the best known plan.
+``gap``: cost of generalized assignment problems (``gap/``) against the best known. ``sums``:
+energy, and cost with risk, of drawn instances against local search by decoding in the same time
+(both start from what the quick heuristics find, a short search for sums among them).
 
 The methods run one after another, each from the plan of the one before; ``--time`` is wall seconds
 for all of them together.
@@ -25,16 +28,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from drawing import priced
 
 import offload
 
+_SUMS = ({"energy": 1.0}, {"cost": 1.0, "risk": 5.0})
+_SIZES = ((20, 6), (200, 10), (2000, 30))
+
 
 class Case(NamedTuple):
-    """An instance, the latency to compare with, and who reached it."""
+    """An instance, the value to compare with, who reached it, and what is minimized."""
 
     problem: offload.Problem
     known: float
     by: str
+    minimize: dict[str, float] = {"latency": 1.0}  # noqa: RUF012
 
 
 def saga(folder: Path) -> Iterator[Case]:
@@ -55,26 +63,75 @@ def edge(folder: Path) -> Iterator[Case]:
             yield Case(offload.load(folder / f"{name}.json"), found["makespan"], "best known")
 
 
-def run(problem: offload.Problem, methods: list[str], seconds: float, seed: int) -> list[float]:
-    """Latency after each of some methods, each from the plan of the one before."""
-    plan, latency, values = None, inf, []
+def gap(folder: Path) -> Iterator[Case]:
+    """Jobs on agents: a job's cost is its time at a price of 1, what it takes is resident."""
+    for line in (folder / "bounds.csv").read_text().split()[1:]:
+        name, known = line.split(",")[0], line.split(",")[6]
+        if known:
+            numbers = [float(word) for word in (folder / name).read_text().split()]
+            yield Case(_assignment(name, numbers), float(known), "best known", {"cost": 1.0})
+
+
+def _assignment(name: str, numbers: list[float]) -> offload.Problem:
+    """From agents, jobs, costs and resources a row an agent, and capacities."""
+    agents, jobs = int(numbers[0]), int(numbers[1])
+    cells, ids = agents * jobs, [f"a{k}" for k in range(agents)]
+    cost, need = numbers[2 : 2 + cells], numbers[2 + cells : 2 + 2 * cells]
+    room = numbers[2 + 2 * cells :]
+    nodes = [offload.Node(a, price=1.0, memory=room[k]) for k, a in enumerate(ids)]
+    tasks = [
+        offload.Task(
+            f"j{i}", time=dict(zip(ids, cost[i::jobs], strict=True)),
+            resident=dict(zip(ids, need[i::jobs], strict=True)),
+        )
+        for i in range(jobs)
+    ]  # fmt: skip
+    return offload.Problem(name=name, network=offload.Network(nodes), graph=offload.Graph(tasks))
+
+
+def sums(seconds: float, seed: int) -> Iterator[Case]:
+    """Drawn instances, with what local search by decoding finds."""
+    for tasks, nodes in _SIZES:
+        for tight in (False, True):
+            problem = priced(tasks, nodes, tight=tight)
+            for minimize in _SUMS:
+                found = offload.solve(
+                    problem, "anneal", minimize, time_limit=seconds, seed=seed,
+                    options={"search": "decoding"},
+                ).objective  # fmt: skip
+                yield Case(problem, inf if found is None else found, "decoding", minimize)
+
+
+def run(case: Case, methods: list[str], seconds: float, seed: int) -> list[float]:
+    """The value after each of some methods, each from the plan of the one before."""
+    plan, value, values = None, inf, []
     ends = time.monotonic() + seconds
     for method in methods:
         left = ends - time.monotonic()
         if left > 0 or plan is None:
             result = offload.solve(
-                problem, method, "latency", time_limit=max(left, 0.0), seed=seed, start=plan,
-                threads=1,
+                case.problem, method, case.minimize, time_limit=max(left, 0.0), seed=seed,
+                start=plan, threads=1,
             )  # fmt: skip
-            plan, latency = result.plan, inf if result.objective is None else result.objective
-        values.append(latency)
+            plan, value = result.plan, inf if result.objective is None else result.objective
+        values.append(value)
     return values
+
+
+def cases(name: str, seconds: float, seed: int) -> Iterator[Case]:
+    """The instances of a set."""
+    if name == "sums":
+        return sums(seconds, seed)
+    folder = Path(os.environ.get("OFFLOAD_DATA", "../shared/data")) / name
+    if not folder.is_dir():
+        sys.exit(f"{folder}: no such folder; set OFFLOAD_DATA to the data folder")
+    return {"saga": saga, "edge": edge, "gap": gap}[name](folder)
 
 
 def main() -> None:
     """Print a line an instance, and the geometric mean and the worst of the ratios."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("set", nargs="?", choices=("saga", "edge"), default="saga")
+    parser.add_argument("set", nargs="?", choices=("saga", "edge", "gap", "sums"), default="saga")
     parser.add_argument("--methods", default="best-of,anneal")
     parser.add_argument("--time", type=float, default=10.0, help="wall seconds an instance")
     parser.add_argument("--seed", type=int, default=0)
@@ -82,30 +139,30 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=0, help="tasks of the smallest instance")
     parser.add_argument("--most", type=int, default=10**6, help="tasks of the largest instance")
     chosen = parser.parse_args()
-    folder = Path(os.environ.get("OFFLOAD_DATA", "../shared/data")) / chosen.set
     methods = chosen.methods.split(",")
-    if not folder.is_dir():
-        sys.exit(f"{folder}: no such folder; set OFFLOAD_DATA to the data folder")
     print(
         f"{'instance':28}{'tasks':>7}{'nodes':>7}{'known':>13} {'by':12}"
         + "".join(f"{method:>13}" for method in ["heft", *methods])
         + f"{'ratio':>9}{'cpu s':>8}{'wall s':>8}"
     )
     ratios, over_heft = [], 0
-    for problem, known, by in (saga if chosen.set == "saga" else edge)(folder):
+    for case in cases(chosen.set, chosen.time, chosen.seed):
+        problem, known, by, minimize = case
         tasks, nodes = len(problem.graph.tasks), len(problem.network.nodes)
         if chosen.only not in problem.name or not chosen.least <= tasks <= chosen.most:
             continue
-        heft = offload.solve(problem, "heft", "latency").objective or inf
+        heft = offload.solve(problem, "heft", minimize).objective or inf
         cpu, wall = time.process_time(), time.monotonic()
-        values = run(problem, methods, chosen.time, chosen.seed)
+        values = run(case, methods, chosen.time, chosen.seed)
         cpu, wall = time.process_time() - cpu, time.monotonic() - wall
-        ratios.append(values[-1] / known)
+        ratio = values[-1] / known
+        if ratio > 0:  # else nothing was known
+            ratios.append(ratio)
         over_heft += values[-1] > heft * (1 + 1e-9)
         shown = "".join(f"{value:13.6g}" for value in [heft, *values])
         print(
             f"{problem.name:28}{tasks:7}{nodes:7}{known:13.6g} {by:12}{shown}"
-            f"{ratios[-1]:9.5f}{cpu:8.2f}{wall:8.2f}",
+            f"{ratio:9.5f}{cpu:8.2f}{wall:8.2f}",
             flush=True,
         )
     if ratios:

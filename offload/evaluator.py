@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.decoding import Batch, Decoding
 from offload.errors import Issue, PlanError, Unsupported
-from offload.lockstep import one_order
 from offload.metrics import Metrics
 from offload.placement import copies_excess, groups_broken, resident_excess, storage_excess
 from offload.plan import Plan
@@ -28,7 +26,9 @@ from offload.transfers import Copies, Parts, Transfers
 
 __all__ = ["Evaluation", "evaluate", "evaluate_unchecked"]
 
-Positions = NDArray[np.intp]
+Integers = NDArray[np.integer]
+
+_CELLS = 1 << 14  # positions checked and copied at once, while they are in a near cache
 
 
 class Evaluation:
@@ -233,12 +233,7 @@ def evaluate(
         packed = _stretch(packed, batch, "codecs")
         _check_codecs(tables, packed)
     held = None if copies is None else _copies(tables, copies, batch)
-    # Later changes of the caller's arrays must not show: times may be asked for then.
-    kept = sequence[:1] if one_order(sequence) else sequence
-    kept = np.broadcast_to(kept.astype(_least(tables.tasks)), sequence.shape)
-    found = evaluate_unchecked(
-        problem, where.astype(_least(tables.nodes)), kept, how, packed, held, limits
-    )
+    found = evaluate_unchecked(problem, where, sequence, how, packed, held, limits)
     if not found.decoding.ordered():
         _check_order(tables, sequence)
     return found
@@ -263,16 +258,15 @@ def evaluate_unchecked(
     return Evaluation(problem, batch, copies, problem.limits if limits is None else limits)
 
 
-def _least(count: int) -> np.dtype[Any]:
-    """The smallest type of positions below ``count``."""
-    return np.min_scalar_type(max(count - 1, 0))
-
-
 def _bad(name: str, message: str, found: object, fix: str = "see offload.evaluate") -> PlanError:
     return PlanError([Issue(name, message, found, fix)])
 
 
-def _positions(name: str, value: ArrayLike, width: int, below: int, least: int = 0) -> Positions:
+def _positions(name: str, value: ArrayLike, width: int, below: int, least: int = 0) -> Integers:
+    """A copy in the smallest type that holds them all, once they are known to be in range.
+
+    Later changes of the caller's array must not show: times may be asked for then.
+    """
     raw = np.asarray(value)
     if raw.ndim == 1:
         raw = raw[None, :]
@@ -281,14 +275,20 @@ def _positions(name: str, value: ArrayLike, width: int, below: int, least: int =
     if not np.issubdtype(raw.dtype, np.integer) and raw.size:
         raise _bad(name, "must be integers (positions)", str(raw.dtype))
     raw = raw.astype(np.intp, copy=False)
-    # Seen as unsigned, a negative number is larger than any position.
-    if raw.size and (raw - least if least else raw).view(np.uintp).max() >= below - least:
-        b, i = (int(index[0]) for index in np.nonzero((raw < least) | (raw >= below)))
-        raise _bad(f"{name}[{b}, {i}]", f"must be from {least} to {below - 1}", int(raw[b, i]))
-    return raw
+    kept = np.empty(raw.shape, np.min_scalar_type(max(below - 1, 0)) if least >= 0 else np.intp)
+    step = max(1, _CELLS // max(width, 1))
+    for first in range(0, len(raw), step):
+        rows = raw[first : first + step]
+        # Seen as unsigned, a negative number is larger than any position.
+        if rows.size and (rows - least if least else rows).view(np.uintp).max() >= below - least:
+            b, i = (int(index[0]) for index in np.nonzero((rows < least) | (rows >= below)))
+            place = f"{name}[{first + b}, {i}]"
+            raise _bad(place, f"must be from {least} to {below - 1}", int(rows[b, i]))
+        kept[first : first + step] = rows
+    return kept
 
 
-def _stretch(value: Positions, batch: int, name: str) -> Positions:
+def _stretch(value: Integers, batch: int, name: str) -> Integers:
     if len(value) == batch:
         return value
     if len(value) != 1:
@@ -307,7 +307,7 @@ def _copies(tables: Tables, copies: ArrayLike, batch: int) -> BoolArray:
     return np.repeat(held, batch // len(held), axis=0) if batch else held[:0]
 
 
-def _check_order(tables: Tables, order: Positions) -> None:
+def _check_order(tables: Tables, order: Integers) -> None:
     rank = np.full(order.shape, -1, np.int32)
     np.put_along_axis(rank, order, np.arange(order.shape[1], dtype=np.int32)[None, :], axis=1)
     if (rank < 0).any():
@@ -320,7 +320,7 @@ def _check_order(tables: Tables, order: Positions) -> None:
         raise _bad(f"order[{b}]", f"must have {ends[0]!r} before {ends[1]!r}", "the reverse")
 
 
-def _check_codecs(tables: Tables, codecs: Positions) -> None:
+def _check_codecs(tables: Tables, codecs: Integers) -> None:
     offered = np.zeros((tables.edges, len(tables.codec_ids) + 1), bool)
     offered[:, -1] = True
     owner = np.repeat(np.arange(tables.items), tables.item_codecs.lengths)

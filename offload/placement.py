@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from offload.arrays import BoolArray, FloatArray, IntArray, totals
+from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.caching import once
 from offload.tables import TOLERANCE, Tables
 
 __all__ = ["copies_excess", "group_edges", "groups_broken", "resident_excess", "storage_excess"]
 
-_CELLS = 1 << 15  # tasks of plans added up at once: larger arrays would be fresh memory each time
+_CELLS = 1 << 18  # tasks of plans added up at once: larger arrays would be fresh memory each time
 
 
 @once
@@ -28,20 +29,25 @@ def resident_load(tables: Tables, nodes: NDArray[np.integer]) -> FloatArray:
     """Bytes that the tasks placed on each node hold for the whole plan; float64[B, K]."""
     plans, tasks = nodes.shape
     load = np.empty((plans, tables.nodes))
-    step = max(1, min(plans, _CELLS // max(tasks, 1)))
-    cell = np.empty((step, tasks), np.intp)
-    first_cell = np.repeat(np.arange(step) * tables.nodes, tasks).reshape(step, tasks)
-    held = np.tile(tables.resident[:, 0], step)
+    held, ends = _many(tables)
+    step = len(ends) - 1
     for first in range(0, plans, step):
         own = nodes[first : first + step]
         count = len(own)
         if tables.resident.shape[1] > 1:
             held = tables.resident_of(np.arange(tasks)[None, :], own).ravel()
-        np.add(own, first_cell[:count], out=cell[:count])
-        load[first : first + step] = totals(
-            cell[:count].ravel(), held[: count * tasks], (count, tables.nodes)
-        )
+        # As a sparse matrix of plans by nodes, whose repeated entries add up.
+        rows = held[: count * tasks], own.astype(np.int32).ravel(), ends[: count + 1]
+        load[first : first + step] = csr_array(rows, shape=(count, tables.nodes)).toarray()
     return load
+
+
+@once
+def _many(tables: Tables) -> tuple[FloatArray, IntArray]:
+    """Residents of the tasks of several plans, one after another, and where each plan's end."""
+    step = max(1, _CELLS // max(tables.tasks, 1))
+    ends = np.arange(step + 1, dtype=np.int32) * np.int32(tables.tasks)
+    return np.tile(tables.resident[:, 0], step), ends
 
 
 def resident_excess(tables: Tables, nodes: IntArray) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 from offload import registry
 from offload.errors import SolverUnavailable
 from offload.features import features_used
+from offload.heuristics.additive_costs import additive
 from offload.heuristics.best_of import constructive, run_all
 from offload.plan import Plan
 from offload.registry import Answer, Entry, Request
@@ -20,6 +21,8 @@ __all__ = ["auto", "empty", "quick"]
 
 _QUICK = ("heft", "mct", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
 _LARGE = 5_000  # tasks above which two of them have to do
+_AT_ONCE = 0.25  # of the time, at most, where the goal is a sum: one of them, then local search
+_DRAWS = 200  # of that, for each task
 _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
 _PROVED = 30  # tasks up to which an exact method is left to itself
@@ -45,13 +48,35 @@ def quick(request: Request) -> Plan | None:
 
 
 def _quick_names(request: Request) -> list[str]:
+    if _sums(request):
+        return list(_QUICK[:1])
     names = list(_QUICK[:2] if request.problem.tables.tasks > _LARGE else _QUICK)
     if set(request.goal.minimize) != {"latency"} or request.goal.limits:
         names.insert(0, "greedy")
     return names
 
 
+def _sums(request: Request) -> bool:
+    """Whether local search soon finds better plans than any heuristic, wherever it starts."""
+    return additive(request.problem.tables, request.goal)
+
+
 def _quick(request: Request, names: list[str]) -> Answer:
+    if not _sums(request):
+        return _constructed(request, names)
+    soon = replace(request, deadline=time.monotonic() + _AT_ONCE * request.seconds_left)
+    answer = _constructed(soon, names)
+    if _done(soon, answer):
+        return answer
+    work = min(_DRAWS * request.problem.tables.tasks, request.work_limit or inf)
+    options = {"search": "additive"}
+    search = registry.find("anneal").load()
+    found = search(replace(soon, start=answer.plan, work_limit=work, options=options))
+    found.reason = answer.reason or found.reason
+    return found
+
+
+def _constructed(request: Request, names: list[str]) -> Answer:
     used = set(features_used(request.problem, request.goal))
     chosen = [e for name in names if used <= (e := registry.entries()[name]).honours]
     first, rest = chosen[:_MENDED], chosen[_MENDED:]
@@ -68,7 +93,8 @@ def auto(request: Request) -> Answer:
 
     Up to 30 tasks an exact method goes on from the best plan at once; up to 150 local search takes
     a quarter of the time before that; above, or where the exact method does not honour the
-    instance, all heuristics and then local search take the rest.
+    instance, all heuristics and then local search take the rest, or local search alone where the
+    goal is a sum over tasks and transfers.
     """
     names = _quick_names(request)
     answer = _quick(request, names)
@@ -76,6 +102,10 @@ def auto(request: Request) -> Answer:
     tasks = request.problem.tables.tasks
     if _done(request, answer):
         return answer
+    if exact is None and _sums(request):
+        answer = _searched(request, answer, 1.0 if answer.plan is not None else 1 - _SHARE)
+        if answer.plan is not None:
+            return answer
     if exact is None:
         rest = [entry for entry in constructive(request) if entry.name not in names]
         asked = replace(request, start=answer.plan)

@@ -262,8 +262,12 @@ _TABLE = (
     Entry("random", f"{_POLICIES}:randomly", "policy", _WHOLE, _NO_PROOF, "uniform choice"),
     Entry(
         "anneal", "offload.heuristics.anneal:anneal", "search", _WHOLE, _NO_PROOF,
-        "Mastrolilli, Gambardella 2000 (sequences); Kirkpatrick, Gelatt, Vecchi 1983 (decoding)",
-        {"search": "auto (default), sequences (latency alone, on single slots) or decoding"},
+        "Mastrolilli, Gambardella 2000 (sequences); Geman, Geman 1984 (additive); "
+        "Kirkpatrick, Gelatt, Vecchi 1983 (decoding)",
+        {
+            "search": "auto (default), sequences (latency alone, on single slots), additive "
+            "(energy without idle power, cost, risk, traffic) or decoding"
+        },
     ),
     Entry(
         "cpsat", "formulations.cpsat:solve", "exact", _honours(*_ADVANCED), _PROOF,

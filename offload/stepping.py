@@ -27,8 +27,27 @@ Small = NDArray[np.integer]
 
 _WIDEST = 8  # most inputs of a task: each task costs as much as the one with most
 _CELLS = 1 << 19  # cells of the rows of one chunk of plans, for the sake of caches
-_BLOCK = 1 << 13  # cells of the steps prepared at once
+_BLOCK = 3 << 11  # cells of the steps prepared at once
 _KEPT = 4  # scratch arrays kept for so many sizes of chunks
+
+
+class _Block(NamedTuple):
+    """What is prepared for N steps at once; views, made once, as each costs a call."""
+
+    task: Positions  # [N, B]
+    place: Positions
+    cell: Positions
+    at_node: Positions
+    length: FloatArray
+    plan: Positions
+    inputs: Positions  # [N, B, width]
+    delay_at: Positions
+    from_node: Positions
+    own: Positions
+    delay: FloatArray
+    small: Small
+    node: Positions  # [N, B], the last column of from_node
+    last: Positions  # and of inputs
 
 
 class _Step(NamedTuple):
@@ -47,9 +66,6 @@ class _Scratch:
     def __init__(self, stepper: Stepper, plans: int) -> None:
         tasks, width, rows = stepper.tasks, stepper.width, stepper.rows
         self.depth = max(1, min(tasks, _BLOCK // plans))
-        # Columns of the plans, of the shapes that they are added to: faster than to broadcast.
-        self.plan = np.tile(np.arange(plans), (self.depth, 1))
-        self.own = np.repeat(self.plan[:, :, None], width, axis=2)
         self.sources = stepper.sources * plans
         self.node_row = stepper.node_row * plans
         self.nodes_by_plan = np.empty((plans, tasks), stepper.node_type)
@@ -58,22 +74,17 @@ class _Scratch:
         self.order = np.empty((tasks, plans), stepper.task_type)
         self.from_nodes = np.zeros((tasks, plans, width), stepper.node_type)
         self.slots = [self.from_nodes[:, :, slot] for slot in range(width)]
+        self.by_cell = self.from_nodes.reshape(-1, width)
         self.time = np.empty((rows, plans))
-        shape = (self.depth, plans)
-        self.task, self.place, self.cell = (np.empty(shape, np.intp) for _ in range(3))
-        self.inputs, self.delay_at, self.from_node = (
-            np.empty((*shape, width), np.intp) for _ in range(3)
-        )
-        self.from_small = np.empty((*shape, width), stepper.node_type)
-        self.at_node = np.empty(shape, np.intp)
-        self.delay = np.empty((*shape, width))
-        self.length = np.empty(shape)
+        self._blocks: dict[int, _Block] = {}
+        self._whole = self._block(stepper)
         self.steps = [
             _Step(*views)
             for views in zip(
-                self.inputs, self.delay, self.length, self.cell, self.at_node, strict=True
+                self._whole.inputs, self._whole.delay, self._whole.length, self._whole.cell,
+                self._whole.at_node, strict=True,
             )
-        ]
+        ]  # fmt: skip
         # The largest of each row of inputs: of pairs, of pairs of these, and so on.
         self.arrival = np.empty((plans, width))
         self.rounds: list[tuple[FloatArray, FloatArray, FloatArray]] = []
@@ -83,6 +94,26 @@ class _Scratch:
             self.rounds.append((values[::2], values[1::2], larger))
             values = larger
         self.begin, self.end = values, np.empty(plans)
+
+    def _block(self, stepper: Stepper) -> _Block:
+        plans, width = self.time.shape[1], stepper.width
+        shape = (self.depth, plans)
+        task, place, cell, at_node = (np.empty(shape, np.intp) for _ in range(4))
+        inputs, delay_at, from_node = (np.empty((*shape, width), np.intp) for _ in range(3))
+        # Columns of the plans, of the shapes that they are added to: faster than to broadcast.
+        plan = np.tile(np.arange(plans), (self.depth, 1))
+        own = np.repeat(plan[:, :, None], width, axis=2)
+        return _Block(
+            task, place, cell, at_node, np.empty(shape), plan, inputs, delay_at, from_node, own,
+            np.empty((*shape, width)), np.empty((*shape, width), stepper.node_type),
+            from_node[:, :, -1], inputs[:, :, -1],
+        )  # fmt: skip
+
+    def block(self, count: int) -> _Block:
+        """The arrays of the first steps of a block."""
+        if count not in self._blocks:
+            self._blocks[count] = _Block(*(array[:count] for array in self._whole))  # type: ignore[arg-type]
+        return self._blocks[count]
 
 
 class Stepper:
@@ -177,32 +208,28 @@ class Stepper:
         self, scratch: _Scratch, first: int, count: int, lengths: FloatArray | None
     ) -> None:
         """What steps need besides times."""
-        s = scratch
-        task, place, cell, inputs, delay_at, from_node = (
-            array[:count] for array in (s.task, s.place, s.cell, s.inputs, s.delay_at, s.from_node)
-        )
-        small, delay, length = s.from_small[:count], s.delay[:count], s.length[:count]
-        np.copyto(task, s.order[first : first + count])
-        np.multiply(task, len(s.end), cell)
-        np.add(cell, s.plan[:count], cell)
-        s.from_nodes.reshape(-1, self.width).take(cell, 0, small, "clip")
-        np.copyto(from_node, small)
-        np.multiply(task, self.nodes, place)
-        np.add(place, from_node[:, :, -1], place)
-        s.sources.take(place, 0, inputs, "clip")
-        np.add(inputs, s.own[:count], inputs)
-        self.delay_at.take(place, 0, delay_at, "clip")
-        np.add(delay_at, from_node, delay_at)
-        self.delays.take(delay_at, None, delay, "clip")
+        s, block = scratch, scratch.block(count)
+        np.copyto(block.task, s.order[first : first + count])
+        np.multiply(block.task, len(s.end), block.cell)
+        np.add(block.cell, block.plan, block.cell)
+        s.by_cell.take(block.cell, 0, block.small, "clip")
+        np.copyto(block.from_node, block.small)
+        np.multiply(block.task, self.nodes, block.place)
+        np.add(block.place, block.node, block.place)
+        s.sources.take(block.place, 0, block.inputs, "clip")
+        np.add(block.inputs, block.own, block.inputs)
+        self.delay_at.take(block.place, 0, block.delay_at, "clip")
+        np.add(block.delay_at, block.from_node, block.delay_at)
+        self.delays.take(block.delay_at, None, block.delay, "clip")
         if lengths is None:
-            self.lasting.take(place, None, length, "clip")
+            self.lasting.take(block.place, None, block.length, "clip")
         else:
-            lengths.take(cell, None, length, "clip")
+            lengths.take(block.cell, None, block.length, "clip")
         if self.instant:
-            s.node_row.take(place, None, s.at_node[:count], "clip")
-            np.add(s.at_node[:count], s.plan[:count], s.at_node[:count])
+            s.node_row.take(block.place, None, block.at_node, "clip")
+            np.add(block.at_node, block.plan, block.at_node)
         else:
-            np.copyto(s.at_node[:count], inputs[:, :, -1])
+            np.copyto(block.at_node, block.last)
 
     def _take_steps(
         self, scratch: _Scratch, count: int, ready: FloatArray | None, began: FloatArray | None

@@ -9,11 +9,17 @@ import numpy as np
 
 from offload.arrays import IntArray
 from offload.errors import OffloadError
+from offload.features import Goal
+from offload.heuristics.additive_costs import additive
+from offload.heuristics.additive_search import AdditiveSearch
 from offload.heuristics.annealing import Annealing
+from offload.heuristics.copies import may_copy
 from offload.heuristics.decisions import Decisions, codecs_of, decide, topological_order
+from offload.heuristics.placements import Placements
 from offload.heuristics.ranks import upward_ranks
 from offload.heuristics.sequence_search import SequenceSearch
 from offload.heuristics.sequences import applies
+from offload.heuristics.units import Units
 from offload.plan import Plan
 from offload.registry import Answer, Request
 from offload.tables import Tables
@@ -26,7 +32,9 @@ _CUTS = 17  # places at which the order of tasks is cut between two nodes, at mo
 _CELLS = 5_000_000  # tasks and edges of all these placements together, at most
 _STARTS = 4  # of them that are improved
 _EVERY = 1.0  # seconds between reports of better plans, at least
-_SEARCHES = ("auto", "sequences", "decoding")
+_FEW = 200  # tasks up to which decoding follows the search for sums, if it can do more
+_COARSE = 0.6  # share of the latter
+_SEARCHES = ("auto", "sequences", "additive", "decoding")
 
 
 class _Budget:
@@ -69,10 +77,11 @@ def anneal(request: Request) -> Answer:
     """Local search: the best plan that can be found in the time, or with the work, there is.
 
     Where only latency counts and nodes run one task at a time, a heat-bath tabu search over the
-    sequences of tasks on nodes (Mastrolilli, Gambardella 2000, section 4); else, and for any
+    sequences of tasks on nodes (Mastrolilli, Gambardella 2000, section 4). Where the goal is a sum
+    over tasks and transfers, a heat bath over placements (Geman, Geman 1984). Else, and for any
     objective and limits, annealing over the evaluator's decoding (Kirkpatrick, Gelatt, Vecchi
-    1983). ``work_limit`` bounds the number of plans timed; under it the answer depends on the seed
-    alone. Option ``search`` forces one of the two.
+    1983). ``work_limit`` bounds the number of plans timed, or valued; under it the answer depends
+    on the seed alone. Option ``search`` forces one of the three.
     """
     kind = request.options.get("search", "auto")
     if kind not in _SEARCHES:
@@ -83,6 +92,11 @@ def anneal(request: Request) -> Answer:
             "options.search: 'sequences' is for latency alone, on nodes of one slot, without "
             "contended links, groups, deadlines, limits or working memory; use 'decoding'"
         )
+    if kind == "additive" and not additive(tables, goal):
+        raise OffloadError(
+            "options.search: 'additive' is for energy without idle power, cost, risk and traffic, "
+            "without deadlines, divisible tasks and contiguous groups; use 'decoding'"
+        )
     budget = _Budget(request)
     if request.start is not None:
         budget.best = request.start.objective(goal.minimize)
@@ -92,7 +106,14 @@ def anneal(request: Request) -> Answer:
     if kind == "sequences" or (kind == "auto" and applies(tables, goal)):
         plan = _by_sequences(request, decisions, budget)
     else:
-        plan = _by_decoding(request, decisions, budget)
+        plan, sums = None, kind != "decoding" and additive(tables, goal)
+        more = not sums or (kind == "auto" and _coarse(tables, goal))
+        if sums:
+            plan = _by_sums(request, decisions, budget, _COARSE if more else 1.0)
+            decisions = decisions if plan is None else decide(plan)
+        if more and not budget.stop():
+            search = Annealing(request.problem, goal, decisions, request.seed)
+            plan = _by_rounds(request, search, budget) or plan
     if plan is None and request.start is None:
         return Answer(stopped=budget.stopped, reason="no plan that holds was found in the time")
     return Answer(plan or request.start, stopped=budget.stopped)
@@ -165,13 +186,45 @@ def _cut_in_two(tables: Tables, order: IntArray, count: int) -> IntArray:
     return np.array(rows, np.int32)
 
 
-def _by_decoding(request: Request, decisions: Decisions, budget: _Budget) -> Plan | None:
-    search = Annealing(request.problem, request.goal, decisions, request.seed)
-    told, known = time.monotonic(), inf
+def _coarse(tables: Tables, goal: Goal) -> bool:
+    """Whether decoding has changes that bear on sums and that the search for sums has not.
+
+    Copies of data, and modes and codecs other than those of least price under limits. Decoding
+    makes too few of them to matter where tasks are many.
+    """
+    chosen = tables.modes > 1 or len(tables.item_codecs.values) > 0
+    more = (bool(goal.limits) and chosen) or bool(may_copy(tables).any())
+    return more and tables.tasks <= _FEW
+
+
+def _by_sums(request: Request, decisions: Decisions, budget: _Budget, until: float) -> Plan | None:
+    """Search where the goal is a sum, up to a share of all that may be spent.
+
+    It places no copies of data; those of the start stay only if its tasks could not be where they
+    are without them.
+    """
+    tables = request.problem.tables
+    placements = Placements(tables)
+    if decisions.copies is not None:
+        if placements.allowed[np.arange(tables.tasks), decisions.nodes].all():
+            decisions = decisions._replace(copies=None)
+        else:
+            placements = Placements(tables, decisions.copies)
+    units = Units(placements)
+    if not units.allowed.any(axis=1).all():
+        return None  # some task can be nowhere
+    search = AdditiveSearch(request.problem, request.goal, decisions, units, request.seed)
+    return _by_rounds(request, search, budget, until)
+
+
+def _by_rounds(
+    request: Request, search: Annealing | AdditiveSearch, budget: _Budget, until: float = 1.0
+) -> Plan | None:
+    told, known, before = time.monotonic(), inf, budget.work
 
     def stop() -> bool:
         nonlocal told, known
-        budget.work = search.work
+        budget.work = before + search.work
         budget.best = min(budget.best, search.best)
         if search.best < known and time.monotonic() - told >= _EVERY:
             request.report(search.plan, None)
@@ -180,5 +233,5 @@ def _by_decoding(request: Request, decisions: Decisions, budget: _Budget) -> Pla
 
     begun = budget.share()
     for part in (1, 3, _ROUNDS):
-        search.round(stop, budget.share, begun + (1 - begun) * part / _ROUNDS)
+        search.round(stop, budget.share, begun + (until - begun) * part / _ROUNDS)
     return search.plan

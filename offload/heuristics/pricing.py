@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.metrics import transfer_energy, transfer_price, transfer_traffic
@@ -79,9 +80,14 @@ class Prices:
 
     def own(self, task: int) -> tuple[FloatArray, FloatArray]:
         """Price and seconds of a task in each mode on each node; float64[M, K], barred infinite."""
+        price, time = self.owns(np.array([task]))
+        return price[0], time[0]
+
+    def owns(self, tasks: NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
+        """The same for several tasks; float64[N, M, K]."""
         tables = self.tables
-        time = tables.execution(task, self.every[None, :], self.modes)
-        rate = self._slot_rate * tables.task_slots[task] + self._rate
+        time = tables.execution(tasks[:, None, None], self.every, self.modes)
+        rate = self._slot_rate * tables.task_slots[tasks, None, None] + self._rate
         fine = np.isfinite(time)
         price = np.where(fine, np.where(fine, time, 0.0) * rate, np.inf)
         return price, time
