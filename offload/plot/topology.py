@@ -28,7 +28,7 @@ def topology(problem: Problem, plan: Plan | None = None, ax: Axes | None = None)
     Parameters
     ----------
     plan
-        Nodes then say how many tasks they run, idle ones are pale, and links are as thick as the
+        Nodes then say how many tasks they run, idle ones are white, and links are as thick as the
         bytes that they carry.
     ax
         Where to draw; a new figure's by default.
@@ -55,12 +55,13 @@ def topology(problem: Problem, plan: Plan | None = None, ax: Axes | None = None)
     used = count > 0 if plan is not None else np.ones(len(nodes), bool)
     for tier in tiers:
         own = np.array([node.tier == tier for node in nodes])
-        for shown, alpha in ((own & used, 1.0), (own & ~used, 0.25)):
+        for shown, face in ((own & used, colour[tier]), (own & ~used, "white")):
             if shown.any():
                 x, y = place[shown].T
                 ax.scatter(
-                    x, y, s=160 if len(nodes) <= _NAMED else 25, color=colour[tier],
-                    edgecolors="black", linewidths=0.6, alpha=alpha, zorder=3,
+                    x, y, s=160 if len(nodes) <= _NAMED else 25, facecolor=face, zorder=3,
+                    edgecolors="black" if face != "white" else colour[tier],
+                    linewidths=0.6 if face != "white" else 1.5,
                 )  # fmt: skip
     if len(nodes) <= _NAMED:
         for node, at, tasks in zip(nodes, place, count.tolist(), strict=True):
