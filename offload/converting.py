@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+from offload.collecting import collector_paused
 from offload.errors import InstanceError, Issue, OffloadError
 from offload.files import loads, read_bytes
 from offload.importers import detect, named
@@ -97,10 +98,11 @@ def convert(
         return finish(draft, options, what)
     name = _name(source)
     try:
-        draft, title = _read(source, format, options)
-        if not draft.name:
-            draft.name = PurePath(name.removesuffix(".gz")).stem
-        return finish(draft, options, f"{PurePath(name).name} ({title})")
+        with collector_paused():
+            draft, title = _read(source, format, options)
+            if not draft.name:
+                draft.name = PurePath(name.removesuffix(".gz")).stem
+            return finish(draft, options, f"{PurePath(name).name} ({title})")
     except InstanceError as error:
         raise InstanceError(error.issues, error.source or name) from None
 
