@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+from offload.collecting import collector_paused
 from offload.errors import InstanceError, Issue, OffloadError
 from offload.files import loads, read_bytes
 from offload.importers import detect, named
@@ -104,10 +105,11 @@ def convert(
                 raise OffloadError(f"{name}: is an instance already; leave out all options")
             return loads(text, name)
         form = detect(name, text) if format is None else named(format)
-        draft = form.read(text, options)
-        if not draft.name:
-            draft.name = PurePath(name.removesuffix(".gz")).stem
-        return finish(draft, options, f"{PurePath(name).name} ({form.title})")
+        with collector_paused():
+            draft = form.read(text, options)
+            if not draft.name:
+                draft.name = PurePath(name.removesuffix(".gz")).stem
+            return finish(draft, options, f"{PurePath(name).name} ({form.title})")
     except InstanceError as error:
         raise InstanceError(error.issues, error.source or name) from None
 

@@ -123,7 +123,7 @@ def test_edges_without_a_weight_carry_nothing(tmp_path: Path) -> None:
         ("a -> c", "<b>a</b> -> c", "line 7: cannot be read as DOT, got '<b>a</b> -> c [Weigh'"),
         ("[Weight=9]", "[Weight=9 -> b]", "line 7: must be ',' or ']', got '->'; close the list"),
         ("[Weight=9]", "[Weight=9kB]", "line 7: cannot be read as DOT, got '9kB];'; quote it"),
-        ("}\n", "", "line 8: must be closed by '}', got nothing; the file may be cut short"),
+        ("}\n", "", "line 7: must be closed by '}', got nothing; the file may be cut short"),
         ("}\n", "}\n}\n", "line 9: the file must end after the graph, got '}'"),
         ("digraph", "graph", "line 2: must be a directed graph, got 'graph'"),
         ("digraph", "dgraph", "line 2: must begin a graph, got 'dgraph'; as in digraph"),

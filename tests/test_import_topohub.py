@@ -22,7 +22,7 @@ SAMPLE: dict[str, Any] = {
         {"id": 0, "name": "Rome", "pos": [12.5, 41.9]},
         {"id": 1, "name": "Bern", "pos": [7.4, 46.9]},
         {"id": 2, "name": "Oslo", "pos": [10.7, 59.9]},
-        {"id": 3, "name": "Oslo"},
+        {"id": 3, "name": "Oslo", "pos": None},
     ],
     "edges": [
         {"source": 0, "target": 1, "dist": 1000.0, "ecmp_fwd": {"uni": 1.0}},

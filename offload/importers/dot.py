@@ -19,15 +19,16 @@ from offload.importers.graphs import Arc, Vertex, graph_draft
 __all__ = ["read", "recognises"]
 
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\f]+|//[^\n]*|/\*.*?\*/|\n\s*\#[^\n]*|\n)
+    r"""[ \t\r\f]*
+      (?:(?P<space>\n\s*(?:\#[^\n]*)?|//[^\n]*|/\*.*?\*/)
       | (?P<text>"(?:\\.|[^"\\])*")
       | (?P<name>[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*
                 |-?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][+-]?\d+)?(?![\w.]))
-      | (?P<mark>->|--|[{}\[\]=;,:+])""",
+      | (?P<mark>->|--|[{}\[\]=;,:+]))""",
     re.VERBOSE | re.DOTALL,
 )
 _DEEPEST = 100  # subgraphs in one another
-_KEYWORDS = ("node", "edge", "graph", "digraph", "subgraph", "strict")
+_KEYWORDS = frozenset({"node", "edge", "graph", "digraph", "subgraph", "strict"})
 
 
 def recognises(text: str) -> bool:
@@ -53,29 +54,34 @@ def read(text: str, options: Options) -> Draft:
 
 
 class _Token(NamedTuple):
-    kind: str  # "name", "text", "mark" or "end"
-    value: str
+    kind: str  # "name", "text", "keyword", "mark" or "end"
+    value: str  # of a keyword in small letters
     line: int
 
 
 def _tokens(text: str) -> list[_Token]:
     made: list[_Token] = []
+    text = text.rstrip()
     line, at = 1, 0
     if text.startswith("#"):  # a line of the preprocessor
         at = text.find("\n") if "\n" in text else len(text)
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            near = text[at : at + 20].partition("\n")[0]
+            near = text[at : at + 20].partition("\n")[0].strip()
             raise malformed(line, "cannot be read as DOT", near, "quote it")
-        kind = match.lastgroup or ""
-        if kind == "text":
-            inside = match[0][1:-1].replace("\\\n", "")
-            made.append(_Token(kind, inside.replace('\\"', '"'), line))
-        elif kind != "space":
-            made.append(_Token(kind, match[0], line))
-        line += match[0].count("\n")
+        kind = str(match.lastgroup)
+        value = match[kind]
         at = match.end()
+        if kind == "text":
+            inside = value[1:-1].replace("\\\n", "").replace('\\"', '"')
+            made.append(_Token(kind, inside, line))
+        elif kind == "name" and value.lower() in _KEYWORDS:
+            made.append(_Token("keyword", value.lower(), line))
+        elif kind != "space":
+            made.append(_Token(kind, value, line))
+            continue  # of one line
+        line += value.count("\n")
     made.append(_Token("end", "", line))
     return made
 
@@ -114,8 +120,8 @@ class _Parser:
 
     def taken(self, *values: str) -> bool:
         """Whether the next token is one of some marks or keywords; it is taken if so."""
-        token = self.token
-        if token.kind in ("mark", "name") and token.value.lower() in values:
+        token = self.tokens[self.at]
+        if token[1] in values and token[0] in ("mark", "keyword"):
             self.at += 1
             return True
         return False
@@ -167,9 +173,9 @@ class _Parser:
     def statement(self, scope: _Scope) -> None:
         """Defaults, an attribute of the graph, a node, or a chain of edges."""
         token = self.token
-        if token.kind == "name" and token.value.lower() in ("node", "edge", "graph"):
+        if token.kind == "keyword" and token.value in ("node", "edge", "graph"):
             self.at += 1
-            target = {"node": scope.node, "edge": scope.edge}.get(token.value.lower(), {})
+            target = {"node": scope.node, "edge": scope.edge}.get(token.value, {})
             target.update(self.attributes())
             return
         following = self.tokens[self.at + 1]
@@ -218,7 +224,7 @@ class _Parser:
             scope.names.update(inner.names)
             return list(inner.names), False
         line = self.token.line
-        if self.token.kind == "name" and self.token.value.lower() in _KEYWORDS:
+        if self.token.kind == "keyword":
             self.fail("a keyword is no node", "quote it")
         name = self.name("a node")
         for _ in range(2):  # a port and a side

@@ -159,39 +159,18 @@ def finish(draft: Draft, options: Options, source: str) -> Problem:
     InstanceError
         For an instance that breaks the format's rules.
     """
-    notes, tasks = list(draft.notes), draft.tasks
     _unused(draft, options, source)
-    speed = options.speed or draft.speed
-    if draft.network is not None:
-        network = draft.network
-    elif options.network is not None:
-        network = options.network
-        notes += options.network_notes
-        if draft.timed:
-            speed = speed or SPEED
-            notes.append(f"times are taken as those of a machine of {speed:g} operations a second")
-        if draft.delayed:
-            rate = _rate(options)
-            notes.append(f"delays are taken as those of a link of {rate:g} bytes a second")
-    else:
-        count = options.processors or draft.processors
-        if count is None:
-            raise OffloadError(
-                f"{source}: has no network; say --processors N, --network FILE or --family NAME"
-            )
-        speed = speed or (1.0 if draft.timed else SPEED)
-        slots = max((task.slots for task in tasks), default=1)
-        if slots > 1:
-            notes.append(f"processors have {slots} slots, as many as the widest task occupies")
-        network = identical(count, speed, *_links(draft, options, notes), slots)
-    if draft.timed and draft.network is None and speed is not None and speed != 1.0:
+    notes = list(draft.notes)
+    network, speed = _network(draft, options, source, notes)
+    tasks, edges = draft.tasks, draft.edges
+    if draft.timed and speed != 1.0:
         tasks = [
             task if task.work is None else msgspec.structs.replace(task, work=task.work * speed)
             for task in tasks
         ]
-    edges = draft.edges
     if draft.delayed:
-        edges = [msgspec.structs.replace(edge, bytes=edge.bytes * _rate(options)) for edge in edges]
+        rate = _rate(options)
+        edges = [msgspec.structs.replace(edge, bytes=edge.bytes * rate) for edge in edges]
     text = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
     try:
         return Problem(
@@ -202,6 +181,34 @@ def finish(draft: Draft, options: Options, source: str) -> Problem:
         )  # fmt: skip
     except InstanceError as error:
         raise InstanceError([_placed(issue, draft) for issue in error.issues]) from None
+
+
+def _network(
+    draft: Draft, options: Options, source: str, notes: list[str]
+) -> tuple[Network, float]:
+    """The network, and the speed of the machine that times are of; adds to the notes."""
+    if draft.network is not None:
+        return draft.network, 1.0
+    speed = options.speed or draft.speed
+    if options.network is not None:
+        notes += options.network_notes
+        if draft.timed:
+            speed = speed or SPEED
+            notes.append(f"times are taken as those of a machine of {speed:g} operations a second")
+        if draft.delayed:
+            rate = _rate(options)
+            notes.append(f"delays are taken as those of a link of {rate:g} bytes a second")
+        return options.network, speed or 1.0
+    count = options.processors or draft.processors
+    if count is None:
+        raise OffloadError(
+            f"{source}: has no network; say --processors N, --network FILE or --family NAME"
+        )
+    speed = speed or (1.0 if draft.timed else SPEED)
+    slots = max((task.slots for task in draft.tasks), default=1)
+    if slots > 1:
+        notes.append(f"processors have {slots} slots, as many as the widest task occupies")
+    return identical(count, speed, *_links(draft, options, notes), slots), speed
 
 
 _MEMBER = re.compile(r"(\$\.(?:graph|network)\.\w+)\[(\d+)\][\w.\[\]]*")

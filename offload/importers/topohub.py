@@ -23,8 +23,8 @@ __all__ = ["read", "recognises"]
 
 class _Node(Struct):
     id: int | str
-    name: str = ""
-    pos: tuple[float, ...] = ()
+    name: int | str | None = None
+    pos: tuple[float, ...] | None = None
 
 
 class _Edge(Struct):
@@ -93,8 +93,9 @@ def read(text: str, options: Options) -> Draft:
         name = str(node.id)
         if name in sites:
             raise wrong(f"$.nodes[{k}].id", "duplicate id", node.id, "give it another")
-        placed = len(node.pos) == 2
-        sites[name] = Site(name, node.name, *(node.pos if placed else (None, None)))
+        label = "" if node.name is None else str(node.name)
+        placed = node.pos is not None and len(node.pos) == 2
+        sites[name] = Site(name, label, *(node.pos or () if placed else ()))
     for e, edge in enumerate(edges):
         for end in ("source", "target"):
             value = getattr(edge, end)

@@ -110,7 +110,8 @@ class _Builder:
         self.open.pop()
 
     def data(self, text: str) -> None:
-        if self.open:
+        # Blanks between elements would add up to a long text, copied once an element.
+        if self.open and not text.isspace():
             self.open[-1].text += text
 
     def entity(self, name: str, *_: object) -> NoReturn:
