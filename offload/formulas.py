@@ -51,7 +51,7 @@ def shannon_rate(bandwidth: float, power: float, gain: float, noise: float) -> f
 def path_gain(metres: float, exponent: float = 4.0) -> float:
     """The part of the power that arrives over a distance: ``d ** -exponent``.
 
-    Chen et al. 2016, section VI (exponent 4). Nearer than a metre counts as a metre.
+    Chen et al. 2016, numerical results (exponent 4). Nearer than a metre counts as a metre.
     """
     if not (metres >= 0 and math.isfinite(metres)):
         raise OffloadError(f"metres: must be >= 0, got {metres!r}")

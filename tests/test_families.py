@@ -126,7 +126,9 @@ def test_an_instance_says_how_it_was_made(family: Family) -> None:
     problem = offload.generate(family.name, 12, 5, **{name: value})
     assert problem.name == f"{family.name}-12-5"
     assert f"family {family.name}, size 12, seed 5, {name} {value:g}" in problem.source
+    assert problem.description == family.model
     assert len(family.description) > 100
+    assert ("Sources. " in problem.source) == (family.kind == "scenario")
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f.name in EXACT], ids=by_name)
@@ -158,6 +160,10 @@ def test_the_best_plan_of_ten_tasks_uses_two_tiers(family: Family) -> None:
 def test_larger_scenarios_solve_check_and_use_two_tiers(family: Family, size: int) -> None:
     problem = offload.generate(family.name, size)
     result = offload.solve(problem, "heft", time_limit=None)
+    if size == 100:
+        result = offload.solve(
+            problem, "anneal", work_limit=2000, time_limit=None, start=result.plan
+        )
     assert len(free_tiers(problem, result)) >= 2
     assert result.plan is not None
     assert offload.check(problem, result.plan) == []

@@ -1,9 +1,9 @@
 """Generated scenarios: one module a family, one line in the table below.
 
 A module has ``PARAMETERS``, a dict of name to :class:`~offload.families.building.Parameter`, and
-``make(size, rng, **parameters)``, which makes an instance of exactly ``size`` tasks and draws
-from ``rng`` alone, so that one seed gives one instance everywhere. A scenario's module also has
-``network(...)`` or names its site in ``NETWORK``; its docstring says what it models, with sources.
+``make(size, rng, **parameters)``, which makes a draft of exactly ``size`` tasks and draws from
+``rng`` alone, so that one seed gives one instance everywhere. Its docstring says what it models,
+with sources.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from offload.errors import OffloadError
-from offload.families.building import Parameter
-from offload.problem import Network, Problem
+from offload.families.building import Draft, Parameter, values_of
+from offload.problem import Network
 from offload.typechecks import close
 
 __all__ = ["FAMILIES", "Family", "named", "network_of"]
@@ -47,10 +47,24 @@ class Family:
         """What it models, with the sources: the docstring of its module."""
         return (self.module.__doc__ or "").strip()
 
-    def make(self, size: int, seed: int, parameters: Mapping[str, float]) -> Problem:
-        """An instance; the parameters are those of :func:`values_of`."""
+    @property
+    def model(self) -> str:
+        """What it models, in one line, for an instance's ``description``."""
+        return " ".join(part for part in self._paragraphs if not part.startswith("Sources."))
+
+    @property
+    def sources(self) -> str:
+        """Its sources, in one line, for an instance's ``source``; empty if it names none apart."""
+        return " ".join(part for part in self._paragraphs if part.startswith("Sources."))
+
+    @property
+    def _paragraphs(self) -> list[str]:
+        return [" ".join(part.split()) for part in self.description.split("\n\n")]
+
+    def make(self, size: int, seed: int, parameters: Mapping[str, float]) -> Draft:
+        """What an instance is made of; the parameters are those of :func:`values_of`."""
         rng = random.Random(f"{self.name} {size} {seed}")
-        made: Problem = self.module.make(size, rng, **parameters)
+        made: Draft = self.module.make(size, rng, **parameters)
         return made
 
 
@@ -101,8 +115,6 @@ def network_of(name: str) -> Network:
     OffloadError
         If there is none of that name, or the family is no scenario.
     """
-    from offload.families.building import values_of
-
     if name == "edge-3tier":
         from offload.families.sites import edge_3tier
 
@@ -110,6 +122,7 @@ def network_of(name: str) -> Network:
     scenarios = [family for family in FAMILIES if family.kind == "scenario"]
     for family in scenarios:
         if family.name == name:
-            return family.make(10, 0, values_of(name, family.parameters, {})).network
+            draft = family.make(10, 0, values_of(name, family.parameters, {}))
+            return draft.problem().network
     fix = close(name, ["edge-3tier", *(family.name for family in scenarios)])
     raise OffloadError(f"family: no network of that name, got {name!r}; {fix}")

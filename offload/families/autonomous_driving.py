@@ -20,7 +20,7 @@ import random
 
 from offload.families.building import Draft, Parameter, brief, spread
 from offload.families.sites import machine, metres, portions, radio, shared, uplink, wired
-from offload.problem import Link, Network, Node, Problem
+from offload.problem import Link, Network, Node
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -44,7 +44,7 @@ _STEPS = 6  # tasks of a vehicle and frame
 def make(
     size: int, rng: random.Random, *, vehicles: int, distance: float, band: float, within: float,
     frames: int, picture: float, variation: float,
-) -> Problem:  # fmt: skip
+) -> Draft:  # fmt: skip
     """An instance of exactly ``size`` tasks; what is left over are archives of the first scene."""
     frames = min(frames, max(1, size // (2 + _STEPS)))
     units = round(size / frames / (2 + _STEPS * vehicles))
@@ -82,7 +82,7 @@ def make(
         anywhere = ("roadside-0", "city", "cloud")
         draft.task(f"archive-{a}", work(ARCHIVE), {"merge-0.0": SCENE}, allow=anywhere)
     widths = [max(counts[u::units]) for u in range(units)]
-    return draft.problem(
+    return draft.on(
         _network(rng, widths, distance, band), minimize={"energy": 1, "completion": 0.5}
     )
 

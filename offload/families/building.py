@@ -77,7 +77,7 @@ def brief(value: float) -> float:
 def spread(rng: random.Random, mean: float, width: float) -> float:
     """Uniform from ``mean (1 - width / 2)`` to ``mean (1 + width / 2)``, four digits.
 
-    Topcuoglu, Hariri, Wu 2002, section 5.1: the range percentage (beta) of computation costs.
+    Topcuoglu, Hariri, Wu 2002, section 5.2: the range percentage (beta) of computation costs.
     """
     return brief(mean * (1.0 + width * (rng.random() - 0.5)))
 
@@ -90,6 +90,8 @@ class Draft:
     edges: list[Edge] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     data: list[Data] = field(default_factory=list)
+    network: Network = field(default_factory=Network)
+    minimize: dict[str, float] = field(default_factory=lambda: {"latency": 1.0})
 
     def task(
         self, id: str, work: float, after: Mapping[str, float] | None = None, *,
@@ -108,7 +110,16 @@ class Draft:
         """Add an edge."""
         self.edges.append(Edge(src, dst, size, item=item, require=tuple(require)))
 
-    def problem(self, network: Network, **fields: Any) -> Problem:
-        """The instance on a network."""
-        graph = Graph(self.tasks, self.edges, self.groups)
-        return Problem(network=network, graph=graph, data=self.data, **fields)
+    def on(self, network: Network, minimize: Mapping[str, float] | None = None) -> Draft:
+        """The same with its network, and with what is minimized if it is not the latency."""
+        self.network = network
+        self.minimize = dict(minimize or self.minimize)
+        return self
+
+    def problem(self, name: str = "", description: str = "", source: str = "") -> Problem:
+        """The instance, with what it says of itself."""
+        return Problem(
+            name=name, description=description, source=source, network=self.network,
+            graph=Graph(self.tasks, self.edges, self.groups), data=self.data,
+            minimize=self.minimize,
+        )  # fmt: skip

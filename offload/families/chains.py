@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import random
 
-from offload.families.building import Parameter
+from offload.families.building import Draft, Parameter
 from offload.families.shapes import COMMON, weighted
-from offload.problem import Problem
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -20,7 +19,7 @@ PARAMETERS = {
 }
 
 
-def make(size: int, rng: random.Random, *, chains: int, **weights: float) -> Problem:
+def make(size: int, rng: random.Random, *, chains: int, **weights: float) -> Draft:
     """An instance of exactly ``size`` tasks; lengths differ by one at most."""
     count = min(chains, size)
     pairs, first = [], 0

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import random
 
-from offload.families.building import Parameter
+from offload.families.building import Draft, Parameter
 from offload.families.shapes import COMMON, weighted
-from offload.problem import Problem
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -21,9 +20,7 @@ PARAMETERS = {
 }
 
 
-def make(
-    size: int, rng: random.Random, *, width: int, overhead: float, **weights: float
-) -> Problem:
+def make(size: int, rng: random.Random, *, width: int, overhead: float, **weights: float) -> Draft:
     """An instance of exactly ``size`` tasks; what is left over are workers of the last stage."""
     pairs: list[tuple[int, int]] = []
     relative: list[float] = []

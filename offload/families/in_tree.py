@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import random
 
+from offload.families.building import Draft
 from offload.families.out_tree import PARAMETERS, parents
 from offload.families.shapes import weighted
-from offload.problem import Problem
 
 __all__ = ["PARAMETERS", "make"]
 
 
-def make(size: int, rng: random.Random, *, degree: int, **weights: float) -> Problem:
+def make(size: int, rng: random.Random, *, degree: int, **weights: float) -> Draft:
     """An instance of exactly ``size`` tasks; the root is the last."""
     last = size - 1
     upwards = parents(size, degree, rng)

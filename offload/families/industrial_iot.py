@@ -9,8 +9,8 @@ station hangs on one cable, which carries one transfer at a time.
 Minimized: the period, the load bound on the time between two parts, and the latency at a twentieth.
 
 Sources. The application: R. Drath, A. Horch, Industrie 4.0: hit or hype?, IEEE Industrial
-Electronics Magazine 8(2), 2014; reaction times of process automation, 3GPP TS 22.104, table 5.3-1
-(from 100 ms). The period as load bound: J. Tarnawski et al., Efficient algorithms for device
+Electronics Magazine 8(2), 2014; reaction times of process automation, 3GPP TS 22.104, annex A (from
+100 ms). The period as load bound: J. Tarnawski et al., Efficient algorithms for device
 placement of DNN graph operators, NeurIPS 2020. Inspection is YOLOv8s, 28.6 GFLOP (Ultralytics'
 table); a vibration window is 2 s of 12 kHz and 16 bits (the bearing data of Case Western Reserve
 University), its transform 5 n log2 n operations for n = 24,000. Machines and links: the catalogue.
@@ -23,7 +23,7 @@ import random
 
 from offload.families.building import Draft, Parameter, spread
 from offload.families.sites import machine, shared, uplink, wired
-from offload.problem import Link, Network, Node, Problem
+from offload.problem import Link, Network, Node
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -56,7 +56,7 @@ _VIBRATIONS = (
 def make(
     size: int, rng: random.Random, *, stations: int, within: float, picture: float,
     variation: float,
-) -> Problem:  # fmt: skip
+) -> Draft:  # fmt: skip
     """An instance of exactly ``size`` tasks; what is left over are reports of the plant."""
     count, left = divmod(size - 2, len(_PARTS) + len(_VIBRATIONS))
     whole = left // len(_PARTS)  # one more station, with its camera alone
@@ -84,7 +84,7 @@ def make(
     for r in range(left):
         draft.task(f"report-{r}", spread(rng, REPORT, variation), {"foresee": 1e4}, allow=free)
     network = _network(count + whole, stations)
-    return draft.problem(network, minimize={"period": 1, "latency": 0.05})
+    return draft.on(network, minimize={"period": 1, "latency": 0.05})
 
 
 def _network(count: int, stations: int) -> Network:

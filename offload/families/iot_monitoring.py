@@ -21,7 +21,7 @@ import random
 
 from offload.families.building import Draft, Parameter, spread
 from offload.families.sites import machine, portions, shared, uplink, wired
-from offload.problem import Link, Network, Node, Problem
+from offload.problem import Link, Network, Node
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -40,7 +40,7 @@ _STEPS = 4  # tasks of a sensor: sample, filter, features, detect
 
 def make(
     size: int, rng: random.Random, *, sensors: int, samples: int, within: float, variation: float
-) -> Problem:
+) -> Draft:
     """An instance of exactly ``size`` tasks; what is left over are trends of the first gateway."""
     gateways = max(1, min(round(size / (3 + _STEPS * sensors)), size // (3 + _STEPS)))
     count, left = divmod(size - 3 * gateways, _STEPS)
@@ -68,7 +68,7 @@ def make(
         draft.task(f"alarm-{g}", ALARM, {f"foresee-{g}": EVENT}, allow=(gateway,), deadline=within)
     for t in range(left):
         draft.task(f"trend-{t}", work(TREND), {"gather-0": STATE}, allow=("gateway-0", "cloud"))
-    return draft.problem(_network(counts), minimize={"energy": 1, "latency": 1})
+    return draft.on(_network(counts), minimize={"energy": 1, "latency": 1})
 
 
 def _network(counts: list[int]) -> Network:

@@ -1,7 +1,7 @@
 """Layered random graphs: layers of tasks, each fed by some of the layer before.
 
 H. Topcuoglu, S. Hariri, M.-Y. Wu, Performance-effective and low-complexity task scheduling for
-heterogeneous computing, IEEE TPDS 13(3), 2002, section 5.1: of n tasks, the height is about
+heterogeneous computing, IEEE TPDS 13(3), 2002, section 5.2: of n tasks, the height is about
 sqrt(n) / alpha and the mean width alpha sqrt(n).
 """
 
@@ -11,9 +11,8 @@ import itertools
 import math
 import random
 
-from offload.families.building import Parameter
+from offload.families.building import Draft, Parameter
 from offload.families.shapes import COMMON, weighted
-from offload.problem import Problem
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -24,7 +23,7 @@ PARAMETERS = {
 }
 
 
-def make(size: int, rng: random.Random, *, alpha: float, degree: int, **weights: float) -> Problem:
+def make(size: int, rng: random.Random, *, alpha: float, degree: int, **weights: float) -> Draft:
     """An instance of exactly ``size`` tasks."""
     layers, done = [], 0
     widest = max(1, 2 * round(alpha * math.sqrt(size)) - 1)  # of uniform widths with that mean

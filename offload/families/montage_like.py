@@ -3,7 +3,7 @@
 Each image is projected; neighbours are compared; one fit of all differences gives a correction for
 each image; the corrected images are added, shrunk and drawn. Relative works are the mean run times
 of G. Juve, A. Chervenak, E. Deelman, S. Bharathi, G. Mehta, K. Vahi, Characterizing and profiling
-scientific workflows, Future Generation Computer Systems 29(3), 2013, table 3, with those of the
+scientific workflows, Future Generation Computer Systems 29(3), 2013, with those of the
 gathering steps in proportion to what they gather.
 """
 
@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import random
 
-from offload.families.building import Parameter
+from offload.families.building import Draft, Parameter
 from offload.families.shapes import COMMON, weighted
-from offload.problem import Problem
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -29,7 +28,7 @@ _MODEL, _TABLE = 384.49 / 2102, 17 * 2.78 / 2102
 _ADD, _SHRINK = 17 * 282.37 / 2102, 16 * 66.10 / 2102
 
 
-def make(size: int, rng: random.Random, *, overlaps: float, **weights: float) -> Problem:
+def make(size: int, rng: random.Random, *, overlaps: float, **weights: float) -> Draft:
     """An instance of exactly ``size`` tasks: images, comparisons, and six or more that gather."""
     images = max(1, round((size - 6) / (2 + overlaps)))
     neighbours = _neighbours(images, size - 6 - 2 * images)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import random
 
-from offload.families.building import Parameter
+from offload.families.building import Draft, Parameter
 from offload.families.shapes import COMMON, weighted
-from offload.problem import Problem
 
 __all__ = ["PARAMETERS", "make", "parents"]
 
@@ -36,7 +35,7 @@ def parents(size: int, degree: int, rng: random.Random) -> list[int]:
     return made
 
 
-def make(size: int, rng: random.Random, *, degree: int, **weights: float) -> Problem:
+def make(size: int, rng: random.Random, *, degree: int, **weights: float) -> Draft:
     """An instance of exactly ``size`` tasks."""
     pairs = [(parent, task) for task, parent in enumerate(parents(size, degree, rng), start=1)]
     return weighted(pairs, [1.0] * size, rng, **weights)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import random
 
-from offload.families.building import Parameter
+from offload.families.building import Draft, Parameter
 from offload.families.shapes import COMMON, weighted
-from offload.problem import Problem
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -21,7 +20,7 @@ PARAMETERS = {
 }
 
 
-def make(size: int, rng: random.Random, *, parallel: float, **weights: float) -> Problem:
+def make(size: int, rng: random.Random, *, parallel: float, **weights: float) -> Draft:
     """An instance of exactly ``size`` tasks."""
     pairs: list[tuple[int, int]] = []
 

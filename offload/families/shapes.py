@@ -2,7 +2,7 @@
 
 The mean task takes one second on the mean machine, a Raspberry Pi 5 of the catalogue; each pair of
 machines has a gigabit Ethernet of its own. Works and bytes are uniform with the range
-``variation`` (Topcuoglu, Hariri, Wu 2002, section 5.1), speeds with the range ``heterogeneity``.
+``variation`` (Topcuoglu, Hariri, Wu 2002, section 5.2), speeds with the range ``heterogeneity``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from offload.catalogue import catalogue, link, node
 from offload.families.building import Draft, Parameter, spread
-from offload.problem import Network, Problem
+from offload.problem import Network
 
 __all__ = ["COMMON", "machines", "weighted"]
 
@@ -43,7 +43,7 @@ def machines(count: int, heterogeneity: float, rng: random.Random) -> Network:
 def weighted(
     pairs: Iterable[tuple[int, int]], relative: Sequence[float], rng: random.Random, *,
     ccr: float, heterogeneity: float, variation: float, processors: float,
-) -> Problem:  # fmt: skip
+) -> Draft:  # fmt: skip
     """The instance of a shape: edges as pairs of positions, and the tasks' relative works."""
     network = machines(int(processors), heterogeneity, rng)
     profiles = catalogue()
@@ -54,4 +54,4 @@ def weighted(
         draft.task(f"t{position}", spread(rng, mean * share, variation))
     for src, dst in pairs:
         draft.edge(f"t{src}", f"t{dst}", spread(rng, size, variation))
-    return draft.problem(network)
+    return draft.on(network)

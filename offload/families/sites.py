@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 SUSTAINED = 0.3
-RADIO_POWER = 0.1  # watts that a device sends; Chen et al. 2016, section VI
-NOISE_FIGURE = 7.0  # dB of a receiver; 3GPP TR 38.901 and TR 36.814 take 7 to 9
+RADIO_POWER = 0.1  # watts that a device sends; Chen et al. 2016, numerical results
+NOISE_FIGURE = 7.0  # dB of a receiver; assumed, 3GPP TR 36.814 takes 5 (station) and 9 (terminal)
 _RADIO_DELAY = 0.001  # seconds, of the medium's access; assumed
 
 

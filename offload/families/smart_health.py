@@ -24,7 +24,7 @@ import random
 
 from offload.families.building import Draft, Parameter, brief, spread
 from offload.families.sites import machine, portions, shared, uplink, wired
-from offload.problem import Data, Link, Network, Node, Problem
+from offload.problem import Data, Link, Network, Node
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -45,7 +45,7 @@ WITHIN = 1.0  # seconds to an alarm
 def make(
     size: int, rng: random.Random, *, imaging: float, interval: float, image: float,
     record: float, variation: float,
-) -> Problem:  # fmt: skip
+) -> Draft:  # fmt: skip
     """An instance of exactly ``size`` tasks; what is left over are studies of findings."""
     scans = max(1, int(imaging * (size - 3)) // 5)
     wards, left = divmod(size - 5 * scans, 3)
@@ -86,7 +86,7 @@ def make(
                    allow=("tier:edge", "tier:cloud"), weight=0)  # fmt: skip
     draft.data = data
     network = _network(_modalities(scans, hospitals), portions(wards, hospitals))
-    return draft.problem(network, minimize={"completion": 1, "cost": 100})
+    return draft.on(network, minimize={"completion": 1, "cost": 100})
 
 
 def _modalities(scans: int, hospitals: int) -> int:

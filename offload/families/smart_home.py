@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from offload.families.building import Draft, Parameter, brief, spread
 from offload.families.sites import machine, shared, uplink, wired
-from offload.problem import Link, Network, Node, Problem
+from offload.problem import Link, Network, Node
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -54,7 +54,7 @@ _GATHER = 3  # tasks of a home besides its pipelines: presence, decide, act
 
 def make(
     size: int, rng: random.Random, *, home: int, rounds: int, period: float, variation: float
-) -> Problem:
+) -> Draft:
     """An instance of exactly ``size`` tasks, as even over homes and rounds as they come."""
     count = max(1, round(size / home))  # homes times rounds
     rounds = min(rounds, count)
@@ -68,7 +68,7 @@ def make(
         devices[h] |= _home_round(draft, rng, h, r, start, share, variation)
         left -= share
     goal = {"completion": 1, "energy": 0.02, "cost": 100}
-    return draft.problem(_network(devices), minimize=goal)
+    return draft.on(_network(devices), minimize=goal)
 
 
 def _chosen(share: int) -> list[_Pipeline]:

@@ -21,7 +21,7 @@ import random
 
 from offload.families.building import Draft, Parameter, spread
 from offload.families.sites import machine, metres, portions, radio, shared, uplink, wired
-from offload.problem import Network, Problem
+from offload.problem import Network
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -43,7 +43,7 @@ SAFE = 0.5  # seconds
 def make(
     size: int, rng: random.Random, *, cameras: int, distance: float, band: float, picture: float,
     period: float, variation: float,
-) -> Problem:  # fmt: skip
+) -> Draft:  # fmt: skip
     """An instance of exactly ``size`` tasks: about 200 a round; what is left over are archives."""
     rounds = max(1, size // 200)
     room = size / rounds - 2
@@ -86,9 +86,7 @@ def make(
     for extra in range(left):
         draft.task(f"archive-{extra}", work(ARCHIVE), {"fuse-0.0": COUNTS}, allow=free, weight=0)
     widths = [max(counts[c::crossings]) for c in range(crossings)]
-    return draft.problem(
-        _network(rng, widths, distance, band), minimize={"completion": 1, "cost": 100}
-    )
+    return draft.on(_network(rng, widths, distance, band), minimize={"completion": 1, "cost": 100})
 
 
 def _network(rng: random.Random, widths: list[int], distance: float, band: float) -> Network:

@@ -8,11 +8,12 @@ time, from the headset too late. All headsets of a room share the air of one acc
 
 Minimized: the sum of the steps' finish times, and joules at a hundredth of a second.
 
-Sources. Motion to photon within 20 ms: 3GPP TR 26.928, section 4.2. Rendering at the edge: L. Liu
-et al., Cutting the cord: designing a high-quality untethered VR system with low latency remote
-rendering, MobiSys 2018. Recognition is YOLOv8x, 257.8 GFLOP at 640 pixels (Ultralytics' table).
-Machines and links: the catalogue; the headset's processor is taken as that of a phone. Assumed: the
-other works and sizes (a frame of 20 GFLOP and 100 kB encoded, 72 a second), and memories.
+Sources. Motion to photon within 20 ms: 3GPP TR 26.928 (extended reality in 5G). Rendering at the
+edge: L. Liu et al., Cutting the cord: designing a high-quality untethered VR system with low latency
+remote rendering, MobiSys 2018. Recognition is YOLOv8x, 257.8 GFLOP at 640 pixels (Ultralytics'
+table). Machines and links: the catalogue; the headset's processor is taken as that of a phone.
+Assumed: the other works and sizes (a frame of 20 GFLOP and 100 kB encoded, 72 a second), and
+memories.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import random
 
 from offload.families.building import Draft, Parameter, brief, spread
 from offload.families.sites import machine, metres, portions, radio, shared, uplink
-from offload.problem import Link, Network, Node, Problem
+from offload.problem import Link, Network, Node
 
 __all__ = ["PARAMETERS", "make"]
 
@@ -46,7 +47,7 @@ _FRAME, _PHOTO = 5, 4  # tasks of a frame, and of a photograph
 def make(
     size: int, rng: random.Random, *, headsets: int, distance: float, band: float, frames: int,
     rate: float, variation: float,
-) -> Problem:  # fmt: skip
+) -> Draft:  # fmt: skip
     """An instance of exactly ``size`` tasks: frames, a photograph to each three, and logs."""
     photos = max(1, round(size / (3 * _FRAME + _PHOTO)))
     count, left = divmod(size - _PHOTO * photos, _FRAME)
@@ -83,7 +84,7 @@ def make(
     for k in range(left):
         draft.task(f"log-{k}", work(NOTE), {"note-0": TEXT}, allow=(*names(0), "cloud"))
     network = _network(rng, portions(people, rooms), distance, band)
-    return draft.problem(network, minimize={"completion": 1, "energy": 0.01})
+    return draft.on(network, minimize={"completion": 1, "energy": 0.01})
 
 
 def _network(rng: random.Random, people: list[int], distance: float, band: float) -> Network:
