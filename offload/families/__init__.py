@@ -68,6 +68,8 @@ class Family:
         return made
 
 
+_PLACES = ("melbourne", "polska", "germany")
+
 FAMILIES = (
     Family("smart-traffic", "scenario", "cameras, crossings, a city's centre and a cloud", 8),
     Family("smart-health", "scenario", "images and records of patients, with privacy tiers", 8),
@@ -107,8 +109,9 @@ def network_of(name: str) -> Network:
     Parameters
     ----------
     name
-        ``"edge-3tier"`` (four devices, two edge servers, a cloud), or a scenario: the network of
-        its instance of 10 tasks and seed 0.
+        ``"edge-3tier"`` (four devices, two edge servers, a cloud); ``"melbourne"``, ``"polska"`` or
+        ``"germany"`` (real places, :mod:`offload.families.real`); or a scenario: the network of its
+        instance of 10 tasks and seed 0.
 
     Raises
     ------
@@ -119,10 +122,14 @@ def network_of(name: str) -> Network:
         from offload.families.sites import edge_3tier
 
         return edge_3tier()
+    if name in _PLACES:
+        from offload.families.real import network
+
+        return network(name)
     scenarios = [family for family in FAMILIES if family.kind == "scenario"]
     for family in scenarios:
         if family.name == name:
             draft = family.make(10, 0, values_of(name, family.parameters, {}))
             return draft.problem().network
-    fix = close(name, ["edge-3tier", *(family.name for family in scenarios)])
+    fix = close(name, ["edge-3tier", *_PLACES, *(family.name for family in scenarios)])
     raise OffloadError(f"family: no network of that name, got {name!r}; {fix}")

@@ -8,12 +8,12 @@ time, from the headset too late. All headsets of a room share the air of one acc
 
 Minimized: the sum of the steps' finish times, and joules at a hundredth of a second.
 
-Sources. Motion to photon within 20 ms: 3GPP TR 26.928 (extended reality in 5G). Rendering at the
-edge: L. Liu et al., Cutting the cord: designing a high-quality untethered VR system with low latency
-remote rendering, MobiSys 2018. Recognition is YOLOv8x, 257.8 GFLOP at 640 pixels (Ultralytics'
-table). Machines and links: the catalogue; the headset's processor is taken as that of a phone.
-Assumed: the other works and sizes (a frame of 20 GFLOP and 100 kB encoded, 72 a second), and
-memories.
+Sources. Motion to photon within 20 ms: 3GPP TR 26.928 (extended reality in 5G). Rendering at
+the edge: L. Liu et al., Cutting the cord: designing a high-quality untethered VR system with
+low latency remote rendering, MobiSys 2018. Recognition is YOLOv8x, 257.8 GFLOP at 640 pixels
+(Ultralytics' table). Machines and links: the catalogue; the headset's processor is taken as
+that of a phone. Assumed: the other works and sizes (a frame of 20 GFLOP and 100 kB encoded, 72
+a second), and memories.
 """
 
 from __future__ import annotations
