@@ -17,8 +17,9 @@ links: the catalogue. Assumed: the other works and sizes, and distances.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
-from offload.families.building import Draft, Parameter, brief, spread
+from offload.families.building import Draft, Parameter, brief, draws
 from offload.families.sites import machine, metres, portions, radio, shared, uplink, wired
 from offload.problem import Link, Network, Node
 
@@ -51,30 +52,14 @@ def make(
     units = max(1, min(units, size // (frames * (2 + _STEPS))))
     chains, left = divmod(size - 2 * frames * units, _STEPS)
     draft, counts = Draft(), portions(chains, frames * units)
-
-    def work(mean: float) -> float:
-        return spread(rng, mean, variation)
-
+    work = draws(rng, variation)
     for f in range(frames):
         for u in range(units):
-            scene, roadside = {}, f"roadside-{u}"
-            start = brief(f * FRAME)
+            scene, roadside, start = {}, f"roadside-{u}", brief(f * FRAME)
             for v in range(counts[f * units + u]):
                 one, own = f"{u}.{v}.{f}", f"vehicle-{u}.{v}"
-                free = (own, roadside)
-                draft.task(f"capture-{one}", work(CAPTURE), allow=(own,), release=start)
-                steps = (
-                    ("detect", DETECT, "capture", picture),
-                    ("track", TRACK, "detect", OBJECTS),
-                    ("predict", PREDICT, "track", TRACKS),
-                    ("plan", PLAN, "predict", PATHS),
-                )
-                for step, operations, before, size_in in steps:
-                    after = {f"{before}-{one}": work(size_in)}
-                    draft.task(f"{step}-{one}", work(operations), after, allow=free)
-                draft.task(f"control-{one}", CONTROL, {f"plan-{one}": COMMAND}, allow=(own,),
-                           deadline=brief(start + within))  # fmt: skip
-                scene[f"track-{one}"] = work(TRACKS)
+                track = _drive(draft, work, one, own, roadside, start, within, picture)
+                scene[track] = work(TRACKS)
             tag, anywhere = f"{u}.{f}", (roadside, "city", "cloud")
             draft.task(f"merge-{tag}", work(MERGE), scene, allow=(roadside, "city"))
             draft.task(f"chart-{tag}", work(CHART), {f"merge-{tag}": SCENE}, allow=anywhere)
@@ -82,9 +67,28 @@ def make(
         anywhere = ("roadside-0", "city", "cloud")
         draft.task(f"archive-{a}", work(ARCHIVE), {"merge-0.0": SCENE}, allow=anywhere)
     widths = [max(counts[u::units]) for u in range(units)]
-    return draft.on(
-        _network(rng, widths, distance, band), minimize={"energy": 1, "completion": 0.5}
+    goal = {"energy": 1, "completion": 0.5}
+    return draft.on(_network(rng, widths, distance, band), minimize=goal)
+
+
+def _drive(
+    draft: Draft, work: Callable[[float], float], one: str, own: str, roadside: str,
+    start: float, within: float, picture: float,
+) -> str:  # fmt: skip
+    """A frame of a vehicle, from the picture to the control; the task that knows its tracks."""
+    draft.task(f"capture-{one}", work(CAPTURE), allow=(own,), release=start)
+    steps = (
+        ("detect", DETECT, "capture", picture),
+        ("track", TRACK, "detect", OBJECTS),
+        ("predict", PREDICT, "track", TRACKS),
+        ("plan", PLAN, "predict", PATHS),
     )
+    for step, operations, before, size_in in steps:
+        after = {f"{before}-{one}": work(size_in)}
+        draft.task(f"{step}-{one}", work(operations), after, allow=(own, roadside))
+    draft.task(f"control-{one}", CONTROL, {f"plan-{one}": COMMAND}, allow=(own,),
+               deadline=brief(start + within))  # fmt: skip
+    return f"track-{one}"
 
 
 def _network(rng: random.Random, widths: list[int], distance: float, band: float) -> Network:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from offload.errors import OffloadError
 from offload.problem import Data, Edge, Graph, Group, Network, Problem, Task
 from offload.typechecks import close
 
-__all__ = ["Draft", "Parameter", "brief", "spread", "values_of"]
+__all__ = ["Draft", "Parameter", "brief", "draws", "spread", "values_of"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ def spread(rng: random.Random, mean: float, width: float) -> float:
     return brief(mean * (1.0 + width * (rng.random() - 0.5)))
 
 
+def draws(rng: random.Random, width: float) -> Callable[[float], float]:
+    """:func:`spread` with all but the mean given."""
+    return functools.partial(spread, rng, width=width)
+
+
 @dataclass
 class Draft:
     """An instance that grows task by task."""
@@ -95,20 +101,17 @@ class Draft:
 
     def task(
         self, id: str, work: float, after: Mapping[str, float] | None = None, *,
-        require: Sequence[str] = (), item: str | None = None, **fields: Any,
+        require: Sequence[str] = (), **fields: Any,
     ) -> str:  # fmt: skip
         """Add a task and the edges to it (bytes by source), and return its id."""
         self.tasks.append(Task(id, work=work, **fields))
         for source, size in (after or {}).items():
-            self.edge(source, id, size, require=require, item=item)
+            self.edge(source, id, size, require)
         return id
 
-    def edge(
-        self, src: str, dst: str, size: float, *, require: Sequence[str] = (),
-        item: str | None = None,
-    ) -> None:  # fmt: skip
+    def edge(self, src: str, dst: str, size: float, require: Sequence[str] = ()) -> None:
         """Add an edge."""
-        self.edges.append(Edge(src, dst, size, item=item, require=tuple(require)))
+        self.edges.append(Edge(src, dst, size, require=tuple(require)))
 
     def on(self, network: Network, minimize: Mapping[str, float] | None = None) -> Draft:
         """The same with its network, and with what is minimized if it is not the latency."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import random
 
-from offload.families.building import Draft, Parameter, spread
+from offload.families.building import Draft, Parameter, draws
 from offload.families.sites import machine, portions, shared, uplink, wired
 from offload.problem import Link, Network, Node
 
@@ -46,10 +46,7 @@ def make(
     count, left = divmod(size - 3 * gateways, _STEPS)
     draft, counts = Draft(), portions(count, gateways)
     window, transform = 2.0 * samples, 5.0 * samples * (samples.bit_length() - 1)
-
-    def work(mean: float) -> float:
-        return spread(rng, mean, variation)
-
+    work = draws(rng, variation)
     for g, amount in enumerate(counts):
         scores, gateway = {}, f"gateway-{g}"
         for s in range(amount):

@@ -21,8 +21,9 @@ arrivals.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
-from offload.families.building import Draft, Parameter, brief, spread
+from offload.families.building import Draft, Parameter, brief, draws
 from offload.families.sites import machine, portions, shared, uplink, wired
 from offload.problem import Data, Link, Network, Node
 
@@ -40,6 +41,7 @@ ACQUIRE, STRIP, SEGMENT, CLASSIFY, REPORT = 1e9, 5e9, 64 * 55e9, 200e9, 2e9  # o
 SAMPLE, RHYTHM, ALARM, STUDY = 1e6, 5e8, 1e6, 500e9
 MASKS, FINDINGS, SIGNAL, BEATS = 2e6, 1e4, 1.2e5, 2e3  # bytes
 WITHIN = 1.0  # seconds to an alarm
+_ANYWHERE = ("tier:edge", "tier:cloud")
 
 
 def make(
@@ -50,43 +52,48 @@ def make(
     scans = max(1, int(imaging * (size - 3)) // 5)
     wards, left = divmod(size - 5 * scans, 3)
     hospitals = max(1, size // 250)
-    draft, data = Draft(), []
-
-    def work(mean: float) -> float:
-        return spread(rng, mean, variation)
-
+    draft, work = Draft(), draws(rng, variation)
     arrivals = [0.0] * hospitals
     for p in range(scans):
         h = p % hospitals
-        at = f"modality-{h}.{p // hospitals % _modalities(scans, hospitals)}"
-        inside, own, safe = (at, f"hospital-{h}"), (f"identified-{h}",), ("pseudonymous",)
-        masked = (*inside, "region")
         arrivals[h] += interval * rng.random() * 2
-        draft.task(f"acquire-{p}", work(ACQUIRE), allow=(at,), release=brief(arrivals[h]), weight=0)
-        draft.task(f"strip-{p}", work(STRIP), {f"acquire-{p}": work(image)}, require=own,
-                   allow=inside, weight=0)  # fmt: skip
-        draft.task(f"segment-{p}", work(SEGMENT), {f"strip-{p}": work(image)}, require=safe,
-                   allow=masked, weight=0, memory=4e9)  # fmt: skip
-        draft.task(f"classify-{p}", work(CLASSIFY), {f"segment-{p}": work(MASKS)}, weight=0,
-                   allow=("tier:edge", "tier:cloud"))  # fmt: skip
-        data.append(Data(f"record-{p}", work(record), (f"hospital-{h}",), require=own))
-        draft.task(f"report-{p}", work(REPORT), {f"classify-{p}": FINDINGS}, allow=inside,
-                   reads=(f"record-{p}",))  # fmt: skip
+        at = f"modality-{h}.{p // hospitals % _modalities(scans, hospitals)}"
+        _scan(draft, work, p, h, at, brief(arrivals[h]), image, record)
     for p in range(wards):
-        h = p % hospitals
-        at, own = f"monitor-{h}.{p // hospitals}", (f"identified-{h}",)
-        near = (at, f"ward-{h}")
-        draft.task(f"sample-{p}", work(SAMPLE), allow=(at,))
-        draft.task(f"rhythm-{p}", work(RHYTHM), {f"sample-{p}": work(SIGNAL)}, require=own,
-                   allow=near)  # fmt: skip
-        draft.task(f"alarm-{p}", ALARM, {f"rhythm-{p}": BEATS}, require=own, allow=near,
-                   deadline=WITHIN)  # fmt: skip
+        _bed(draft, work, p, p % hospitals, f"monitor-{p % hospitals}.{p // hospitals}")
     for one in range(left):
-        draft.task(f"study-{one}", work(STUDY), {f"classify-{p}": FINDINGS for p in range(scans)},
-                   allow=("tier:edge", "tier:cloud"), weight=0)  # fmt: skip
-    draft.data = data
+        findings = {f"classify-{p}": FINDINGS for p in range(scans)}
+        draft.task(f"study-{one}", work(STUDY), findings, allow=_ANYWHERE, weight=0)
     network = _network(_modalities(scans, hospitals), portions(wards, hospitals))
     return draft.on(network, minimize={"completion": 1, "cost": 100})
+
+
+def _scan(
+    draft: Draft, work: Callable[[float], float], p: int, h: int, at: str, start: float,
+    image: float, record: float,
+) -> None:  # fmt: skip
+    """A patient's images, from the scanner to the report."""
+    inside, own, safe = (at, f"hospital-{h}"), (f"identified-{h}",), ("pseudonymous",)
+    draft.task(f"acquire-{p}", work(ACQUIRE), allow=(at,), release=start, weight=0)
+    draft.task(f"strip-{p}", work(STRIP), {f"acquire-{p}": work(image)}, require=own,
+               allow=inside, weight=0)  # fmt: skip
+    draft.task(f"segment-{p}", work(SEGMENT), {f"strip-{p}": work(image)}, require=safe,
+               allow=(*inside, "region"), weight=0, memory=4e9)  # fmt: skip
+    draft.task(f"classify-{p}", work(CLASSIFY), {f"segment-{p}": work(MASKS)}, weight=0,
+               allow=_ANYWHERE)  # fmt: skip
+    draft.data.append(Data(f"record-{p}", work(record), (f"hospital-{h}",), require=own))
+    draft.task(f"report-{p}", work(REPORT), {f"classify-{p}": FINDINGS}, allow=inside,
+               reads=(f"record-{p}",))  # fmt: skip
+
+
+def _bed(draft: Draft, work: Callable[[float], float], p: int, h: int, monitor: str) -> None:
+    """A patient's heart, from the monitor to the alarm."""
+    near, own = (monitor, f"ward-{h}"), (f"identified-{h}",)
+    draft.task(f"sample-{p}", work(SAMPLE), allow=(monitor,))
+    draft.task(f"rhythm-{p}", work(RHYTHM), {f"sample-{p}": work(SIGNAL)}, require=own,
+               allow=near)  # fmt: skip
+    draft.task(f"alarm-{p}", ALARM, {f"rhythm-{p}": BEATS}, require=own, allow=near,
+               deadline=WITHIN)  # fmt: skip
 
 
 def _modalities(scans: int, hospitals: int) -> int:

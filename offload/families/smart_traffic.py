@@ -18,8 +18,9 @@ works and sizes, distances, and 0.5 s for the safety check.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
-from offload.families.building import Draft, Parameter, spread
+from offload.families.building import Draft, Parameter, draws
 from offload.families.sites import machine, metres, portions, radio, shared, uplink, wired
 from offload.problem import Network
 
@@ -50,33 +51,12 @@ def make(
     crossings = max(1, min(round(room / (3 + 3 * cameras)), int(room / 6)))
     chains, left = divmod(size - rounds * (2 + 3 * crossings), 3)
     draft, counts = Draft(), portions(chains, rounds * crossings)
-
-    def work(mean: float) -> float:
-        return spread(rng, mean, variation)
-
+    work, free = draws(rng, variation), ("tier:edge", "tier:cloud")
     for r in range(rounds):
-        fused = []
-        for c in range(crossings):
-            name, start = f"{c}.{r}", r * period
-            street, city = (f"tag:crossing-{c}",), (f"tag:crossing-{c}", "city")
-            tracks = {}
-            for k in range(counts[r * crossings + c]):
-                one = f"{c}.{k}.{r}"
-                at = (f"camera-{c}.{k}",)
-                draft.task(f"grab-{one}", work(GRAB), allow=at, release=start, weight=0)
-                seen = {f"grab-{one}": work(picture)}
-                draft.task(f"detect-{one}", work(DETECT), seen, require=("street",), allow=street,
-                           weight=0)  # fmt: skip
-                found = {f"detect-{one}": work(OBJECTS)}
-                draft.task(f"track-{one}", work(TRACK), found, require=("trusted",), allow=city,
-                           weight=0)  # fmt: skip
-                tracks[f"track-{one}"] = work(TRACKS)
-            draft.task(f"fuse-{name}", work(FUSE), tracks, require=("trusted",), allow=city,
-                       weight=0)  # fmt: skip
-            fused.append(f"fuse-{name}")
-            draft.task(f"safety-{name}", work(SAFETY), {f"fuse-{name}": work(TRACKS)},
-                       require=("trusted",), allow=city, weight=0, due=start + SAFE)  # fmt: skip
-        free = ("tier:edge", "tier:cloud")
+        fused = [
+            _crossing(draft, work, c, r, counts[r * crossings + c], r * period, picture)
+            for c in range(crossings)
+        ]
         counted = dict.fromkeys(fused, COUNTS)
         draft.task(f"predict-{r}", work(PREDICT), counted, allow=free, weight=0)
         draft.task(f"optimise-{r}", work(OPTIMISE), {f"predict-{r}": 3e4}, allow=free, weight=0)
@@ -87,6 +67,30 @@ def make(
         draft.task(f"archive-{extra}", work(ARCHIVE), {"fuse-0.0": COUNTS}, allow=free, weight=0)
     widths = [max(counts[c::crossings]) for c in range(crossings)]
     return draft.on(_network(rng, widths, distance, band), minimize={"completion": 1, "cost": 100})
+
+
+def _crossing(
+    draft: Draft, work: Callable[[float], float], c: int, r: int, cameras: int, start: float,
+    picture: float,
+) -> str:  # fmt: skip
+    """A crossing in a round, up to its safety check; the task that knows its counts."""
+    street, city = (f"tag:crossing-{c}",), (f"tag:crossing-{c}", "city")
+    tracks = {}
+    for k in range(cameras):
+        one, at = f"{c}.{k}.{r}", (f"camera-{c}.{k}",)
+        draft.task(f"grab-{one}", work(GRAB), allow=at, release=start, weight=0)
+        seen = {f"grab-{one}": work(picture)}
+        draft.task(f"detect-{one}", work(DETECT), seen, require=("street",), allow=street,
+                   weight=0)  # fmt: skip
+        found = {f"detect-{one}": work(OBJECTS)}
+        draft.task(f"track-{one}", work(TRACK), found, require=("trusted",), allow=city,
+                   weight=0)  # fmt: skip
+        tracks[f"track-{one}"] = work(TRACKS)
+    fuse = draft.task(f"fuse-{c}.{r}", work(FUSE), tracks, require=("trusted",), allow=city,
+                      weight=0)  # fmt: skip
+    draft.task(f"safety-{c}.{r}", work(SAFETY), {fuse: work(TRACKS)}, require=("trusted",),
+               allow=city, weight=0, due=start + SAFE)  # fmt: skip
+    return fuse
 
 
 def _network(rng: random.Random, widths: list[int], distance: float, band: float) -> Network:

@@ -8,19 +8,20 @@ time, from the headset too late. All headsets of a room share the air of one acc
 
 Minimized: the sum of the steps' finish times, and joules at a hundredth of a second.
 
-Sources. Motion to photon within 20 ms: 3GPP TR 26.928 (extended reality in 5G). Rendering at
-the edge: L. Liu et al., Cutting the cord: designing a high-quality untethered VR system with
-low latency remote rendering, MobiSys 2018. Recognition is YOLOv8x, 257.8 GFLOP at 640 pixels
-(Ultralytics' table). Machines and links: the catalogue; the headset's processor is taken as
-that of a phone. Assumed: the other works and sizes (a frame of 20 GFLOP and 100 kB encoded, 72
-a second), and memories.
+Sources. Motion to photon within 20 ms: 3GPP TR 26.928 (extended reality in 5G). Rendering at the
+edge: L. Liu et al., Cutting the cord: designing a high-quality untethered VR system with low
+latency remote rendering, MobiSys 2018. Recognition is YOLOv8x, 257.8 GFLOP at 640 pixels
+(Ultralytics' table). Machines and links: the catalogue; the headset's processor is taken as that of
+a phone. Assumed: the other works and sizes (a frame of 20 GFLOP and 100 kB encoded, 72 a second),
+and memories.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
-from offload.families.building import Draft, Parameter, brief, spread
+from offload.families.building import Draft, Parameter, brief, draws
 from offload.families.sites import machine, metres, portions, radio, shared, uplink
 from offload.problem import Link, Network, Node
 
@@ -53,38 +54,44 @@ def make(
     count, left = divmod(size - _PHOTO * photos, _FRAME)
     people = -(-count // frames)
     rooms = -(-people // headsets)
-    draft = Draft()
-
-    def work(mean: float) -> float:
-        return spread(rng, mean, variation)
+    draft, work = Draft(), draws(rng, variation)
 
     def names(k: int) -> tuple[str, str]:
         room = k % people % rooms
         return f"headset-{room}.{k % people // rooms}", f"renderer-{room}"
 
     for k in range(count):
-        (own, near), start, one = names(k), brief(k // people / rate), str(k)
-        draft.task(f"pose-{one}", work(POSE), allow=(own,), release=start)
-        anywhere = (own, near, "cloud")
-        draft.task(f"simulate-{one}", work(SIMULATE), {f"pose-{one}": STATE}, allow=anywhere)
-        draft.task(f"render-{one}", work(RENDER), {f"simulate-{one}": work(SCENE)},
-                   allow=anywhere, memory=6e9)  # fmt: skip
-        draft.task(f"encode-{one}", work(ENCODE), {f"render-{one}": PIXELS}, allow=anywhere)
-        draft.task(f"show-{one}", work(SHOW), {f"encode-{one}": work(STREAM)}, allow=(own,),
-                   deadline=brief(start + PHOTON))  # fmt: skip
+        _frame(draft, work, k, *names(k), brief(k // people / rate))
     for k in range(photos):
-        (own, near), one = names(k), str(k)
-        anywhere = (own, near, "cloud")
-        draft.task(f"shoot-{one}", work(SHOOT), allow=(own,))
-        draft.task(f"recognise-{one}", work(RECOGNISE), {f"shoot-{one}": work(PHOTO)},
-                   allow=anywhere, memory=8e9)  # fmt: skip
-        draft.task(f"note-{one}", work(NOTE), {f"recognise-{one}": THINGS}, allow=anywhere)
-        draft.task(f"overlay-{one}", OVERLAY, {f"note-{one}": TEXT}, allow=(own,),
-                   deadline=NOTED)  # fmt: skip
+        _photograph(draft, work, k, *names(k))
     for k in range(left):
         draft.task(f"log-{k}", work(NOTE), {"note-0": TEXT}, allow=(*names(0), "cloud"))
     network = _network(rng, portions(people, rooms), distance, band)
     return draft.on(network, minimize={"completion": 1, "energy": 0.01})
+
+
+def _frame(
+    draft: Draft, work: Callable[[float], float], k: int, own: str, near: str, start: float
+) -> None:
+    """A frame of a headset, from its pose to its picture."""
+    anywhere = (own, near, "cloud")
+    draft.task(f"pose-{k}", work(POSE), allow=(own,), release=start)
+    draft.task(f"simulate-{k}", work(SIMULATE), {f"pose-{k}": STATE}, allow=anywhere)
+    draft.task(f"render-{k}", work(RENDER), {f"simulate-{k}": work(SCENE)}, allow=anywhere,
+               memory=6e9)  # fmt: skip
+    draft.task(f"encode-{k}", work(ENCODE), {f"render-{k}": PIXELS}, allow=anywhere)
+    draft.task(f"show-{k}", work(SHOW), {f"encode-{k}": work(STREAM)}, allow=(own,),
+               deadline=brief(start + PHOTON))  # fmt: skip
+
+
+def _photograph(draft: Draft, work: Callable[[float], float], k: int, own: str, near: str) -> None:
+    """A photograph of a headset, from its shutter to the note in its picture."""
+    anywhere = (own, near, "cloud")
+    draft.task(f"shoot-{k}", work(SHOOT), allow=(own,))
+    draft.task(f"recognise-{k}", work(RECOGNISE), {f"shoot-{k}": work(PHOTO)}, allow=anywhere,
+               memory=8e9)  # fmt: skip
+    draft.task(f"note-{k}", work(NOTE), {f"recognise-{k}": THINGS}, allow=anywhere)
+    draft.task(f"overlay-{k}", OVERLAY, {f"note-{k}": TEXT}, allow=(own,), deadline=NOTED)
 
 
 def _network(rng: random.Random, people: list[int], distance: float, band: float) -> Network:
