@@ -24,6 +24,7 @@ _LARGE = 5_000  # tasks above which two of them have to do
 _AT_ONCE = 0.25  # of the time, at most, where the goal is a sum: one of them, then local search
 _DRAWS = 200  # of that, for each task
 _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
+_MENDING = 0.25  # of the time, at most, if there is a plan already
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
 _PROVED = 30  # tasks up to which an exact method is left to itself
 _HINTED = 150  # tasks up to which it follows local search; above, nothing follows that
@@ -52,7 +53,7 @@ def _quick_names(request: Request) -> list[str]:
         return list(_QUICK[:1])
     names = list(_QUICK[:2] if request.problem.tables.tasks > _LARGE else _QUICK)
     if set(request.goal.minimize) != {"latency"} or request.goal.limits:
-        names.insert(0, "greedy")
+        names.insert(1, "greedy")  # after the fastest, so that there is a plan to fall back on
     return names
 
 
@@ -77,14 +78,20 @@ def _quick(request: Request, names: list[str]) -> Answer:
 
 
 def _constructed(request: Request, names: list[str]) -> Answer:
+    """The best of some heuristics: first as they are, then two of them mended.
+
+    Mending takes longer than all of them together: where there is a plan, a part of the time.
+    """
     used = set(features_used(request.problem, request.goal))
     chosen = [e for name in names if used <= (e := registry.entries()[name]).honours]
-    first, rest = chosen[:_MENDED], chosen[_MENDED:]
-    made = run_all(request, first)
-    # No work beyond the construction itself: mending takes longer than all of them together.
-    later = replace(request, start=made.plan, work_limit=0.0)
-    answer = run_all(later, rest)
-    answer.reason = made.reason if answer.plan is None else None
+    made = run_all(replace(request, work_limit=0.0), chosen)
+    mended = replace(request, start=made.plan)
+    if made.plan is not None:
+        if not (set(request.goal.minimize) - {"latency"} or request.goal.limits):
+            return made
+        mended.deadline = time.monotonic() + _MENDING * request.seconds_left
+    answer = run_all(mended, chosen[:_MENDED])
+    answer.reason = answer.reason if answer.plan is None else None
     return answer
 
 
