@@ -10,10 +10,11 @@ came, is still unset.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from offload.arrays import BoolArray, FloatArray
 from offload.caching import once
@@ -28,6 +29,7 @@ Small = NDArray[np.integer]
 _WIDEST = 8  # most inputs of a task: each task costs as much as the one with most
 _CELLS = 1 << 19  # cells of the rows of one chunk of plans, for the sake of caches
 _BLOCK = 3 << 11  # cells of the steps prepared at once
+_LINE = 64  # bytes of a line of a cache
 _KEPT = 4  # scratch arrays kept for so many sizes of chunks
 
 
@@ -60,24 +62,48 @@ class _Step(NamedTuple):
     node: Positions  # [B]
 
 
+class _Arena:
+    """Arrays side by side in one piece of memory, which the system can map with large pages.
+
+    Steps look up times all over it; with small pages they wait for the addresses too.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._memory, self._used = np.empty(size, np.uint8), 0
+
+    def empty(self, shape: tuple[int, ...], kind: DTypeLike) -> NDArray[Any]:
+        """An array of undefined contents; beyond the arena's end one of its own."""
+        dtype = np.dtype(kind)
+        first = self._used
+        last = first + math.prod(shape) * dtype.itemsize
+        if last > len(self._memory):
+            return np.empty(shape, dtype)
+        self._used = -(-last // _LINE) * _LINE
+        return self._memory[first:last].view(dtype).reshape(shape)
+
+
 class _Scratch:
     """Arrays for chunks of one size, used again and again: fresh memory costs too much."""
 
     def __init__(self, stepper: Stepper, plans: int) -> None:
         tasks, width, rows = stepper.tasks, stepper.width, stepper.rows
         self.depth = max(1, min(tasks, _BLOCK // plans))
+        small = stepper.node_type.itemsize * (width + 1) + stepper.task_type.itemsize
+        step = 8 * (6 + 5 * width) + width * stepper.node_type.itemsize
+        arena = _Arena(plans * (8 * rows + tasks * small + self.depth * step) + 32 * _LINE)
         self.sources = stepper.sources * plans
         self.node_row = stepper.node_row * plans
-        self.nodes_by_plan = np.empty((plans, tasks), stepper.node_type)
-        self.node = np.empty((tasks, plans), stepper.node_type)
-        self.order_by_plan = np.empty((plans, tasks), stepper.task_type)
-        self.order = np.empty((tasks, plans), stepper.task_type)
-        self.from_nodes = np.zeros((tasks, plans, width), stepper.node_type)
+        self.time = arena.empty((rows, plans), np.float64)
+        self.from_nodes = arena.empty((tasks, plans, width), stepper.node_type)
+        self.from_nodes[:] = 0
         self.slots = [self.from_nodes[:, :, slot] for slot in range(width)]
         self.by_cell = self.from_nodes.reshape(-1, width)
-        self.time = np.empty((rows, plans))
+        self.node = arena.empty((tasks, plans), stepper.node_type)
+        self.order = arena.empty((tasks, plans), stepper.task_type)
+        self.nodes_by_plan = np.empty((plans, tasks), stepper.node_type)
+        self.order_by_plan = np.empty((plans, tasks), stepper.task_type)
         self._blocks: dict[int, _Block] = {}
-        self._whole = self._block(stepper)
+        self._whole = self._block(stepper, arena)
         self.steps = [
             _Step(*views)
             for views in zip(
@@ -95,18 +121,20 @@ class _Scratch:
             values = larger
         self.begin, self.end = values, np.empty(plans)
 
-    def _block(self, stepper: Stepper) -> _Block:
+    def _block(self, stepper: Stepper, arena: _Arena) -> _Block:
         plans, width = self.time.shape[1], stepper.width
         shape = (self.depth, plans)
-        task, place, cell, at_node = (np.empty(shape, np.intp) for _ in range(4))
-        inputs, delay_at, from_node = (np.empty((*shape, width), np.intp) for _ in range(3))
+        task, place, cell, at_node, plan = (arena.empty(shape, np.intp) for _ in range(5))
+        length = arena.empty(shape, np.float64)
+        wide = (*shape, width)
+        inputs, delay_at, from_node, own = (arena.empty(wide, np.intp) for _ in range(4))
+        delay, small = arena.empty(wide, np.float64), arena.empty(wide, stepper.node_type)
         # Columns of the plans, of the shapes that they are added to: faster than to broadcast.
-        plan = np.tile(np.arange(plans), (self.depth, 1))
-        own = np.repeat(plan[:, :, None], width, axis=2)
+        plan[:] = np.arange(plans)
+        own[:] = plan[:, :, None]
         return _Block(
-            task, place, cell, at_node, np.empty(shape), plan, inputs, delay_at, from_node, own,
-            np.empty((*shape, width)), np.empty((*shape, width), stepper.node_type),
-            from_node[:, :, -1], inputs[:, :, -1],
+            task, place, cell, at_node, length, plan, inputs, delay_at, from_node, own, delay,
+            small, from_node[:, :, -1], inputs[:, :, -1],
         )  # fmt: skip
 
     def block(self, count: int) -> _Block:
