@@ -249,7 +249,10 @@ def test_networks_of_scenarios_take_tasks_that_come_without_one(name: str, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"family": "smart-trafic"}, "family: there is none of that name, got 'smart-trafic'; did"),
+        (
+            {"family": "smart-trafic"},
+            "family: must be one of smart-traffic, .*, got 'smart-trafic'; did you mean 'smart-traffic'",
+        ),
         ({"family": "layered", "size": 2.5}, "size: must be a whole number, got 2.5"),
         ({"family": "layered", "size": 10**7}, "size: must be at most 1000000, got 10000000"),
         ({"family": "layered", "seed": -1}, "seed: must be 0 or more for layered, got -1"),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from offload.errors import OffloadError
+from offload.naming import one_named
 from offload.problem import Problem
-from offload.typechecks import close
 
 if TYPE_CHECKING:
     from offload.plan import Plan
@@ -75,19 +75,8 @@ FORMATS = (
 
 
 def named(name: str) -> Format:
-    """The format of a name.
-
-    Raises
-    ------
-    OffloadError
-        If there is none; names the closest.
-    """
-    for form in FORMATS:
-        if form.name == name:
-            return form
-    names = [form.name for form in FORMATS]
-    fix = close(name, names, "name one of them")
-    raise OffloadError(f"format: must be one of {', '.join(names)}, got {name!r}; {fix}")
+    """The format of a name; :func:`offload.naming.one_named`."""
+    return one_named("format", name, FORMATS)
 
 
 def by_ending(path: str) -> Format | None:

@@ -16,6 +16,7 @@ from types import ModuleType
 
 from offload.errors import OffloadError
 from offload.families.building import Draft, Parameter, values_of
+from offload.naming import one_named
 from offload.problem import Network
 from offload.typechecks import close
 
@@ -89,18 +90,8 @@ FAMILIES = (
 
 
 def named(name: str) -> Family:
-    """The family of a name.
-
-    Raises
-    ------
-    OffloadError
-        If there is none; names the closest.
-    """
-    for family in FAMILIES:
-        if family.name == name:
-            return family
-    fix = close(name, [family.name for family in FAMILIES])
-    raise OffloadError(f"family: there is none of that name, got {name!r}; {fix}")
+    """The family of a name; :func:`offload.naming.one_named`."""
+    return one_named("family", name, FAMILIES)
 
 
 def network_of(name: str) -> Network:

@@ -15,7 +15,7 @@ from typing import cast
 
 from offload.errors import OffloadError
 from offload.importers.drafts import Draft, Options
-from offload.typechecks import close
+from offload.naming import one_named
 
 __all__ = ["FORMATS", "Format", "detect", "named"]
 
@@ -57,19 +57,8 @@ FORMATS = (
 
 
 def named(name: str) -> Format:
-    """The format of a name.
-
-    Raises
-    ------
-    OffloadError
-        If there is none; names the closest.
-    """
-    for form in FORMATS:
-        if form.name == name:
-            return form
-    names = [form.name for form in FORMATS]
-    hint = close(name, names, "see offload convert --help")
-    raise OffloadError(f"format: must be one of {', '.join(names)}, got {name!r}; {hint}")
+    """The format of a name; :func:`offload.naming.one_named`."""
+    return one_named("format", name, FORMATS)
 
 
 def detect(name: str, text: str) -> Format:
