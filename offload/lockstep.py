@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray
 from offload.caching import once
-from offload.places import Floors, Places, places
+from offload.places import Chunked, Floors, Places, Small, places
 from offload.tables import Tables
 
 __all__ = ["Lockstep", "lockstep", "one_order"]
 
-Small = NDArray[np.integer]
-
 _PLANS = 1 << 10  # plans timed together, at most
 _CELLS = 1 << 20  # their tasks, at most
-_KEPT = 4  # scratch arrays kept for so many numbers of plans
 
 
 class _Scratch:
@@ -41,10 +38,11 @@ class _Scratch:
         )
 
 
-class Lockstep:
+class Lockstep(Chunked[_Scratch]):
     """The decoder of one problem."""
 
     def __init__(self, tables: Places) -> None:
+        super().__init__()
         self.tasks, self.nodes, self.instant = tables.tasks, tables.nodes, tables.instant
         self.edge_src, self.edge_dst = tables.edge_src, tables.edge_dst
         self.lasting = list(tables.lasting.reshape(self.tasks, self.nodes))
@@ -56,7 +54,6 @@ class Lockstep:
             [(int(tables.edge_src[e]), delays[e]) for e in tables.incoming.of(i).tolist()]
             for i in range(self.tasks)
         ]
-        self._kept: dict[int, _Scratch] = {}
 
     def ordered(self, order: Small) -> bool:
         """Whether an order, int[T], is a topological permutation."""
@@ -65,30 +62,23 @@ class Lockstep:
         sources, readers = rank[self.edge_src], rank[self.edge_dst]
         return bool((rank >= 0).all() and (sources < readers).all())
 
-    def decode(
-        self, nodes: Small, order: Small, floors: Floors, times: bool
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Latency, and if wanted start and finish of each task; float64[B], [B, T], [B, T].
+    def _most(self) -> int:
+        return min(_PLANS, _CELLS // max(self.tasks, 1))
 
-        ``order`` is int[B, T]; its first row is that of all plans, a topological permutation.
-        """
-        plans, tasks = nodes.shape
-        latency = np.zeros(plans)
-        start, finish = (np.empty((plans, tasks) if times else (0, 0)) for _ in range(2))
-        chunks = max(-(-plans // _PLANS), -(-plans * tasks // _CELLS))
-        step = max(1, -(-plans // max(chunks, 1)))
-        for first in range(0, plans, step):
-            rows = slice(first, min(first + step, plans))
-            count = rows.stop - first
-            scratch = self._kept.pop(count, None) or _Scratch(self, count)
-            began = np.empty((tasks, count)) if times else None
-            self._walk(scratch, nodes[rows], order[0], floors.of(rows), began)
-            np.maximum.reduce(scratch.finish, axis=0, initial=0.0, out=latency[rows])
-            if began is not None:
-                start[rows], finish[rows] = began.T, scratch.finish.T
-            if len(self._kept) < _KEPT:
-                self._kept[count] = scratch
-        return latency, start, finish
+    def _scratch(self, plans: int) -> _Scratch:
+        return _Scratch(self, plans)
+
+    def _time(
+        self,
+        scratch: _Scratch,
+        nodes: Small,
+        order: Small,
+        floors: Floors,
+        began: FloatArray | None,
+    ) -> FloatArray:
+        """As all plans have the order of the first, a topological permutation."""
+        self._walk(scratch, nodes, order[0], floors, began)
+        return scratch.finish
 
     def _walk(
         self,

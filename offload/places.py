@@ -5,17 +5,23 @@ A place is a task on a node, the number ``task * K + node``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray
 from offload.caching import once
 from offload.tables import Tables
 
-__all__ = ["LARGEST", "Floors", "Places", "places"]
+__all__ = ["LARGEST", "Chunked", "Floors", "Places", "Small", "places"]
+
+Small = NDArray[np.integer]
+Scratch = TypeVar("Scratch")
 
 LARGEST = 1 << 21  # cells that a table of places or delays may have
+_KEPT = 4  # numbers of plans whose arrays are kept
 
 
 class Floors(NamedTuple):
@@ -67,6 +73,59 @@ class Places:
             rule=tables.item_rule[item],
         ).total  # fmt: skip
         self.delays = np.concatenate([np.repeat([0.0, np.inf], self.nodes), delay.ravel()])
+
+
+class Chunked(ABC, Generic[Scratch]):
+    """A decoder that times so many plans at once, in arrays that it uses again and again.
+
+    Fresh memory costs too much: the arrays of a few numbers of plans are kept.
+    """
+
+    tasks: int
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Scratch] = {}
+
+    @abstractmethod
+    def _most(self) -> int:
+        """How many plans to time at once, at most."""
+
+    @abstractmethod
+    def _scratch(self, plans: int) -> Scratch:
+        """Arrays for so many plans."""
+
+    @abstractmethod
+    def _time(
+        self,
+        scratch: Scratch,
+        nodes: Small,
+        order: Small,
+        floors: Floors,
+        began: FloatArray | None,
+    ) -> FloatArray:
+        """Finish of each task, float64[T, B]; their starts are written to ``began``."""
+
+    def decode(
+        self, nodes: Small, order: Small, floors: Floors, times: bool
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Latency, and if wanted start and finish of each task; float64[B], [B, T], [B, T]."""
+        plans, tasks = nodes.shape
+        latency = np.zeros(plans)
+        start, finish = (np.empty((plans, tasks) if times else (0, 0)) for _ in range(2))
+        chunks = -(-plans // max(1, self._most()))
+        step = max(1, -(-plans // max(chunks, 1)))
+        for first in range(0, plans, step):
+            rows = slice(first, min(first + step, plans))
+            count = rows.stop - first
+            scratch = self._kept.pop(count, None) or self._scratch(count)
+            began = np.empty((tasks, count)) if times else None
+            ended = self._time(scratch, nodes[rows], order[rows], floors.of(rows), began)
+            np.maximum.reduce(ended, axis=0, initial=0.0, out=latency[rows])
+            if began is not None:
+                start[rows], finish[rows] = began.T, ended.T
+            if len(self._kept) < _KEPT:
+                self._kept[count] = scratch
+        return latency, start, finish
 
 
 @once

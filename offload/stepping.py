@@ -18,19 +18,17 @@ from numpy.typing import DTypeLike, NDArray
 
 from offload.arrays import BoolArray, FloatArray
 from offload.caching import once
-from offload.places import LARGEST, Floors, Places, places
+from offload.places import LARGEST, Chunked, Floors, Places, Small, places
 from offload.tables import Tables
 
 __all__ = ["Stepper", "stepper"]
 
 Positions = NDArray[np.intp]
-Small = NDArray[np.integer]
 
 _WIDEST = 8  # most inputs of a task: each task costs as much as the one with most
 _CELLS = 1 << 19  # cells of the rows of one chunk of plans, for the sake of caches
 _BLOCK = 3 << 11  # cells of the steps prepared at once
 _LINE = 64  # bytes of a line of a cache
-_KEPT = 4  # scratch arrays kept for so many sizes of chunks
 
 
 class _Block(NamedTuple):
@@ -144,10 +142,11 @@ class _Scratch:
         return self._blocks[count]
 
 
-class Stepper:
+class Stepper(Chunked[_Scratch]):
     """The tables by place of one problem."""
 
     def __init__(self, tables: Places) -> None:
+        super().__init__()
         self.tasks, self.nodes, self.instant = tables.tasks, tables.nodes, tables.instant
         self.lasting, self.delays = tables.lasting, tables.delays
         # Tasks without length wait for the last start on their node, kept in rows of its own.
@@ -156,7 +155,6 @@ class Stepper:
         self.node_type = np.min_scalar_type(max(self.nodes - 1, 0))
         self.task_type = np.min_scalar_type(max(self.tasks - 1, 0))
         self._load_sources(tables)
-        self._kept: dict[int, _Scratch] = {}
 
     def _load_sources(self, tables: Places) -> None:
         tasks, nodes, degree = self.tasks, self.nodes, tables.incoming.lengths
@@ -182,31 +180,23 @@ class Stepper:
         ]
         self.delay_at = delay_at.reshape(tasks * nodes, self.width)
 
-    def decode(
-        self, nodes: Small, order: Small, floors: Floors, times: bool
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Latency, and if wanted start and finish of each task; float64[B], [B, T], [B, T]."""
-        plans, tasks = nodes.shape
-        latency = np.zeros(plans)
-        shape = (plans, tasks) if times else (0, 0)
-        start, finish = np.empty(shape), np.empty(shape)
-        chunks = -(-plans * self.rows // _CELLS)
-        step = max(1, -(-plans // max(chunks, 1)))
-        for first in range(0, plans, step):
-            rows = slice(first, min(first + step, plans))
-            count = rows.stop - first
-            scratch = self._kept.pop(count, None) or _Scratch(self, count)
-            began = np.empty((tasks, count)) if times else None
-            own = floors.of(rows)
-            self._start(scratch, nodes[rows], order[rows], own.shut)
-            self._walk(scratch, own, None if began is None else began.ravel())
-            ended = scratch.time[:tasks]
-            np.maximum.reduce(ended, axis=0, initial=0.0, out=latency[rows])
-            if began is not None:
-                start[rows], finish[rows] = began.T, ended.T
-            if len(self._kept) < _KEPT:
-                self._kept[count] = scratch
-        return latency, start, finish
+    def _most(self) -> int:
+        return _CELLS // self.rows
+
+    def _scratch(self, plans: int) -> _Scratch:
+        return _Scratch(self, plans)
+
+    def _time(
+        self,
+        scratch: _Scratch,
+        nodes: Small,
+        order: Small,
+        floors: Floors,
+        began: FloatArray | None,
+    ) -> FloatArray:
+        self._start(scratch, nodes, order, floors.shut)
+        self._walk(scratch, floors, None if began is None else began.ravel())
+        return scratch.time[: self.tasks]
 
     def _start(self, scratch: _Scratch, nodes: Small, order: Small, shut: BoolArray | None) -> None:
         """For each task the nodes of its sources and its own; all unset and all nodes free."""

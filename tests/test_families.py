@@ -251,7 +251,7 @@ def test_networks_of_scenarios_take_tasks_that_come_without_one(name: str, tmp_p
     [
         (
             {"family": "smart-trafic"},
-            "family: must be one of smart-traffic, .*, got 'smart-trafic'; did you mean 'smart-traffic'",
+            "family: must be one of smart-traffic, .*'smart-trafic'; did you mean 'smart-traffic'",
         ),
         ({"family": "layered", "size": 2.5}, "size: must be a whole number, got 2.5"),
         ({"family": "layered", "size": 10**7}, "size: must be at most 1000000, got 10000000"),
