@@ -14,7 +14,7 @@ import pytest
 from command_line import run, street, write
 
 import offload
-from offload import Edge, Graph, Link, Network, Node, OffloadError, Problem, Task
+from offload import Edge, Graph, Link, Network, Node, OffloadError, Problem, Task, Unsupported
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +162,31 @@ def test_the_optimum_of_a_program_is_that_of_the_instance(
     found = re.search(r"units of (\S+)", path.read_text("ascii").splitlines()[0])
     assert found is not None
     assert optimum_of(path) * float(found[1]) == pytest.approx(best.objective, rel=1e-6)
+
+
+def test_a_program_of_what_milp_does_not_honour_is_refused(tmp_path: Path) -> None:
+    problem = street()
+    links = [
+        Link(*ends, bandwidth=1e6, channels=1) for ends in (("cam", "edge"), ("edge", "cloud"))
+    ]
+    contended = problem.replace(network=Network(problem.network.nodes, links))
+    with pytest.raises(Unsupported, match=r"method 'milp' does not honour: .*channels"):
+        offload.export(contended, tmp_path / "a.lp")
+    assert not (tmp_path / "a.lp").exists()
+
+
+def test_a_plan_bounds_the_program(tmp_path: Path, planned: tuple[Problem, offload.Plan]) -> None:
+    problem, plan = planned
+    offload.export(problem, tmp_path / "a.lp", plan=plan)
+    worse = offload.evaluate(problem, [[0, 0, 0]], [[0, 1, 2]]).plan()
+    offload.export(problem, tmp_path / "b.lp", plan=worse)
+    assert plan.metrics["latency"] < worse.metrics["latency"]
+    optima = []
+    for name in ("a.lp", "b.lp"):
+        found = re.search(r"units of (\S+)", (tmp_path / name).read_text("ascii"))
+        assert found is not None
+        optima.append(optimum_of(tmp_path / name) * float(found[1]))
+    assert optima == pytest.approx([plan.metrics["latency"]] * 2, rel=1e-6)
 
 
 # -- errors and the command line -------------------------------------------------------------------
