@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from offload.errors import OffloadError
+from offload.checked import above_zero, not_negative
 
 __all__ = ["path_gain", "shannon_rate", "thermal_noise"]
 
@@ -39,12 +39,8 @@ def shannon_rate(bandwidth: float, power: float, gain: float, noise: float) -> f
     offloading for mobile-edge cloud computing, IEEE/ACM Transactions on Networking 24(5), 2016,
     equation 1 (without interference). A byte then takes P / rate joules of the sender.
     """
-    for name, value in (("bandwidth", bandwidth), ("noise", noise)):
-        if not (value > 0 and math.isfinite(value)):
-            raise OffloadError(f"{name}: must be > 0, got {value!r}")
-    for name, value in (("power", power), ("gain", gain)):
-        if not (value >= 0 and math.isfinite(value)):
-            raise OffloadError(f"{name}: must be >= 0, got {value!r}")
+    above_zero(bandwidth=bandwidth, noise=noise)
+    not_negative(power=power, gain=gain)
     return bandwidth * math.log2(1 + power * gain / noise) / 8
 
 
@@ -53,13 +49,11 @@ def path_gain(metres: float, exponent: float = 4.0) -> float:
 
     Chen et al. 2016, numerical results (exponent 4). Nearer than a metre counts as a metre.
     """
-    if not (metres >= 0 and math.isfinite(metres)):
-        raise OffloadError(f"metres: must be >= 0, got {metres!r}")
+    not_negative(metres=metres)
     return float(max(1.0, metres) ** -exponent)
 
 
 def thermal_noise(bandwidth: float, figure: float = 0.0) -> float:
     """Thermal noise over a band in watts: k T B at 290 K, and a receiver's noise figure in dB."""
-    if not (bandwidth > 0 and math.isfinite(bandwidth)):
-        raise OffloadError(f"bandwidth: must be > 0, got {bandwidth!r}")
+    above_zero(bandwidth=bandwidth)
     return 1.380649e-23 * 290.0 * bandwidth * 10 ** (figure / 10)

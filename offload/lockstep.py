@@ -77,25 +77,13 @@ class Lockstep(Chunked[_Scratch]):
         began: FloatArray | None,
     ) -> FloatArray:
         """As all plans have the order of the first, a topological permutation."""
-        self._walk(scratch, nodes, order[0], floors, began)
-        return scratch.finish
-
-    def _walk(
-        self,
-        scratch: _Scratch,
-        nodes: Small,
-        order: Small,
-        floors: Floors,
-        began: FloatArray | None,
-    ) -> None:
-        """All tasks; writes the finish of each to its row, and its start to ``began``."""
         s, add, larger = scratch, np.add, np.maximum
         self._start(s, nodes, floors.shut)
         ready = None if floors.ready is None else np.ascontiguousarray(floors.ready.T)
         lengths = None if floors.length is None else np.ascontiguousarray(floors.length.T)
         free, at, delay, length, begin = s.free, s.at, s.delay, s.length, s.begin
         plans, instant = len(begin), self.instant
-        for i in order.tolist():
+        for i in order[0].tolist():
             cell, reader = s.cells[i], s.readers[i]
             if lengths is None:
                 self.lasting[i].take(s.nodes[i], None, length, "clip")
@@ -121,6 +109,7 @@ class Lockstep(Chunked[_Scratch]):
                 free[cell] = np.maximum(end, free.take(cell))
             else:
                 free[cell] = end
+        return s.finish
 
     def _start(self, scratch: _Scratch, nodes: Small, shut: BoolArray | None) -> None:
         """Where each task runs, and all nodes free."""

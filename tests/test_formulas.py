@@ -38,12 +38,12 @@ def test_thermal_noise_is_minus_174_dbm_a_hertz() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: shannon_rate(0, 0.1, 1, 1), "bandwidth: must be > 0, got 0"),
-        (lambda: shannon_rate(1, -0.1, 1, 1), "power: must be >= 0, got -0.1"),
-        (lambda: shannon_rate(1, 0.1, math.nan, 1), "gain: must be >= 0, got nan"),
-        (lambda: shannon_rate(1, 0.1, 1, 0), "noise: must be > 0, got 0"),
-        (lambda: path_gain(-1), "metres: must be >= 0, got -1"),
-        (lambda: thermal_noise(-1), "bandwidth: must be > 0, got -1"),
+        (lambda: shannon_rate(0, 0.1, 1, 1), "bandwidth: must be > 0 and finite, got 0"),
+        (lambda: shannon_rate(1, -0.1, 1, 1), "power: must be >= 0 and finite, got -0.1"),
+        (lambda: shannon_rate(1, 0.1, math.nan, 1), "gain: must be >= 0 and finite, got nan"),
+        (lambda: shannon_rate(1, 0.1, 1, 0), "noise: must be > 0 and finite, got 0"),
+        (lambda: path_gain(-1), "metres: must be >= 0 and finite, got -1"),
+        (lambda: thermal_noise(-1), "bandwidth: must be > 0 and finite, got -1"),
     ],
 )
 def test_numbers_out_of_range_are_errors(call: Callable[[], float], message: str) -> None:
