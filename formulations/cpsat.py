@@ -9,71 +9,141 @@ well. The grid is the data's own where it has one, else as fine as the asked gap
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
-from math import inf, isfinite
+from math import isfinite
 
 import numpy as np
 import ortools
-from ortools.sat.python import cp_model
 
 from formulations.coefficients import times_table
-from formulations.cpsat_model import Model, Stopped, build
+from formulations.cpsat_model import Stopped, build
+from formulations.cpsat_run import Best, Run
+from formulations.cpsat_targets import Targets
 from formulations.grid import Grid, natural_tick
 from offload.bounds import lower_bound, metric_bounds, pair_delays
-from offload.plan import Plan
 from offload.registry import Answer, Request
-from offload.retiming import retime
 
 __all__ = ["solve"]
 
-_WORKERS = 4  # CP-SAT's portfolio needs several workers, also on few cores; 8 cost 1.5x the CPU
 _MOST_TICKS = 1e9  # on the data's own grid
 _FINEST = 1e12  # ticks of the horizon beyond which integers overflow
 _REFINE = 50.0
 _ROUNDS = 5
-_POLL = 0.05  # seconds between looks at the cancel event
-
-
-@dataclass
-class _State:
-    """The best of all rounds."""
-
-    plan: Plan | None = None
-    value: float = inf
-    bound: float = -inf
-    infeasible: bool = False
-    work: float = 0.0
-    rejected: bool = False  # whether some solution broke a rule once it was re-timed
-
-    def gap(self) -> float:
-        """Relative gap between plan and bound."""
-        if self.plan is None or self.bound == -inf:
-            return inf
-        return 0.0 if self.value == 0 else max(0.0, (self.value - self.bound) / self.value)
+_SLOT_WORK = 0.5  # deterministic time for one question, where answers shall not vary
+_SLOT_SECONDS = 0.3, 3.0  # else it is this at least and at most,
+_SLOT_SHARE = 0.02  # and a share of the time left
+_LONGER = 3.0  # times the last turn
+_QUESTIONS = 3  # that a turn has time for, if none is answered
+_NEAR = 0.05  # gap from which on the proof is near
 
 
 def solve(request: Request) -> Answer:
     """Place and schedule with CP-SAT; see the module's text."""
-    state = _State(bound=lower_bound(request.problem, request.goal.minimize))
-    if request.start is not None:
-        state.plan, state.value = request.start, request.start.objective(request.goal.minimize)
-    stopped: str | None = None
-    for grid in _grids(request):
-        stopped = _round(request, grid, state)
-        if stopped or state.infeasible or state.gap() <= request.gap:
-            break
-        if state.rejected:
-            stopped = _round(request, Grid(grid.tick, relax=False), state)
-            if stopped or state.gap() <= request.gap:
+    return _Search(request).answer()
+
+
+class _Search:
+    """Runs on ever finer grids, by turns with an objective and as questions."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.best = Best(request, bound=lower_bound(request.problem, request.goal.minimize))
+        if request.start is not None:
+            self.best.plan = request.start
+            self.best.value = request.start.objective(request.goal.minimize)
+        self.stopped: str | None = None
+        # Where answers shall not vary, no clock decides what is asked next.
+        self.deterministic = request.threads == 1 or request.work_limit is not None
+        share = float(np.clip(_SLOT_SHARE * request.seconds_left, *_SLOT_SECONDS))
+        self.slot = _SLOT_WORK if self.deterministic else share
+
+    def answer(self) -> Answer:
+        """Search until a proof or a stop."""
+        best = self.best
+        for grid in _grids(self.request):
+            self._search(grid)
+            if not self._ended and best.rejected:
+                self._minimize(Grid(grid.tick, relax=False), np.inf)
+            if self._ended:
                 break
-    versions = {"ortools": ortools.__version__}
-    bound = state.bound if isfinite(state.bound) else None
-    if state.infeasible and state.plan is None:
-        return Answer(
-            infeasible=True, versions=versions, reason="CP-SAT proved that no plan exists"
-        )
-    return Answer(state.plan, bound, stopped=stopped, versions=versions)
+        versions = {"ortools": ortools.__version__}
+        if best.infeasible and best.plan is None:
+            reason = "CP-SAT proved that no plan exists"
+            return Answer(infeasible=True, versions=versions, reason=reason)
+        bound = best.bound if isfinite(best.bound) else None
+        return Answer(best.plan, bound, stopped=self.stopped, versions=versions)
+
+    @property
+    def _ended(self) -> bool:
+        return self.stopped is not None or self.best.infeasible or self.best.proved
+
+    def _search(self, grid: Grid) -> None:
+        """Minimize and ask by turns, each longer than the last, until this grid has no more to say.
+
+        Minimizing gets more time only where it got on, or where the proof is near.
+        """
+        minimizing = asking = self.slot
+        while not self._ended:
+            known = self.best.value, self.best.bound
+            if self._minimize(grid, minimizing):
+                return
+            if self.best.gap <= _NEAR or known != (self.best.value, self.best.bound):
+                minimizing *= _LONGER
+            if not self._ended and self.best.plan is not None:
+                if self._ask(grid, asking):
+                    return
+                asking *= _LONGER
+
+    def _minimize(self, grid: Grid, slot: float) -> bool:
+        """Minimize on a grid for a while; whether the grid's own optimum is proved."""
+        run = self._run(grid, self.best.value, slot, question=False)
+        if run is None and not self.stopped and grid.relax:
+            self.best.exhausted()
+        return run is None or run.answered
+
+    def _ask(self, grid: Grid, budget: float) -> bool:
+        """Ask for plans up to some values; whether the grid takes the plan known for one."""
+        best, targets = self.best, Targets(budget / _QUESTIONS)
+        while not (self._ended or targets.exhausted) and budget > 0:
+            target = targets.value(max(best.bound, 0.0), best.value * (1 - self.request.gap / 2))
+            known = best.value
+            run = self._run(grid, target, targets.slot, question=True)
+            if self.stopped:
+                return True
+            budget -= 0.0 if run is None else run.spent
+            if run is None:
+                best.raise_bound(target * (1 - 1e-8))
+                targets.answered(0.0)
+            elif run.infeasible:
+                best.raise_bound(run.model.in_reals(target))
+                targets.answered(run.spent)
+            elif not run.answered:
+                targets.unanswered()
+            elif best.value < known:
+                targets.answered(run.spent)
+            else:
+                return True
+        return False
+
+    def _run(self, grid: Grid, ceiling: float, slot: float, *, question: bool) -> Run | None:
+        """Run the model of plans up to a value; ``None`` if stopped or refuted while built."""
+        request, best = self.request, self.best
+        best.rejected = False
+        self.stopped = request.stopped
+        if self.stopped:
+            return None
+        try:
+            model = build(request, grid, ceiling)
+        except Stopped:
+            self.stopped = request.stopped
+            return None
+        if model is None:
+            return None
+        if best.plan is not None:
+            model.hint(best.plan)
+        run = Run(model, best, question=question)
+        run.run(slot, deterministic=self.deterministic)
+        self.stopped = run.stopped
+        return run
 
 
 def _grids(request: Request) -> list[Grid]:
@@ -99,120 +169,3 @@ def _grids(request: Request) -> list[Grid]:
         ticks *= _REFINE
         grids.append(Grid(horizon / ticks))
     return grids
-
-
-def _round(request: Request, grid: Grid, state: _State) -> str | None:
-    """Solve on one grid; returns why it stopped early, if it did."""
-    if request.stopped:
-        return request.stopped
-    state.rejected = False
-    try:
-        model = build(request, grid, state.value)
-    except Stopped:
-        return request.stopped
-    if model is None:
-        if grid.relax:
-            _exhausted(state)
-        return None
-    if state.plan is not None:
-        model.hint(state.plan)
-    watch = _Watch(request, model, state)
-    status = watch.run()
-    if status == cp_model.MODEL_INVALID:
-        raise RuntimeError(f"CP-SAT refuses the model: {model.cp.validate()}")
-    if grid.relax:
-        if status == cp_model.INFEASIBLE:
-            _exhausted(state)
-        elif status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            watch.take_bound(watch.solver.best_objective_bound)
-    if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE) or state.gap() <= request.gap:
-        return None
-    return watch.why or request.stopped or ("work" if request.work_limit is not None else "time")
-
-
-def _exhausted(state: _State) -> None:
-    """No plan at all, or none below the one that is known."""
-    if state.plan is None:
-        state.infeasible = True
-    else:
-        state.bound = max(state.bound, state.value * (1 - 1e-8))
-
-
-class _Watch(cp_model.CpSolverSolutionCallback):
-    """Runs the solver; re-times each solution, passes on bounds, and stops when told."""
-
-    def __init__(self, request: Request, model: Model, state: _State) -> None:
-        super().__init__()
-        self.request, self.model, self.state = request, model, state
-        self.solver = cp_model.CpSolver()
-        self.why: str | None = None
-
-    def run(self) -> object:
-        """Solve until a proof, a limit or a cancel."""
-        request, parameters = self.request, self.solver.parameters
-        parameters.num_workers = request.threads or _WORKERS
-        # Its own handler would abort the process when another thread is interrupted.
-        parameters.catch_sigint_signal = False
-        parameters.random_seed = request.seed % 2**31
-        parameters.relative_gap_limit = request.gap / 4
-        # This stage of the presolve has lost optimal plans (CP-SAT 9.15); it saves no time here.
-        parameters.presolve_inclusion_work_limit = 0
-        if isfinite(request.seconds_left):
-            parameters.max_time_in_seconds = request.seconds_left
-        if request.work_limit is not None:
-            left = max(0.0, request.work_limit - self.state.work)
-            parameters.max_deterministic_time = left
-        if self.model.grid.relax:
-            self.solver.best_bound_callback = self.take_bound
-        done = threading.Event()
-        guard = threading.Thread(target=self._guard, args=(done,), daemon=True)
-        guard.start()
-        try:
-            status = self.solver.solve(self.model.cp, self)
-        finally:
-            done.set()
-            guard.join()
-        self.state.work += self.solver.response_proto.deterministic_time
-        return status
-
-    def _guard(self, done: threading.Event) -> None:
-        while not done.wait(_POLL):
-            if self.request.stopped:
-                self.why = self.request.stopped
-                self.solver.stop_search()
-
-    def on_solution_callback(self) -> None:
-        """Re-time a solution exactly; keep it if the checker does."""
-        model = self.model
-        tasks = range(model.tables.tasks)
-        nodes = np.array([
-            next(k for k in model.nodes_of[i] if self.boolean_value(model.x[i, k])) for i in tasks
-        ], np.int32)  # fmt: skip
-        start = np.array([self.value(model.start[i]) for i in tasks], np.int64)
-        finish = start + model.times[np.arange(len(nodes)), nodes]
-        plan = retime(self.request.problem, nodes, start, finish)
-        value = plan.objective(self.request.goal.minimize)
-        if value < self.state.value:
-            if self.request.keeps(plan):
-                self.state.plan, self.state.value = plan, value
-                self.request.report(plan, None)
-            else:
-                self.state.rejected = True
-        self._stop_if_proved()
-
-    def take_bound(self, steps: float) -> None:
-        """A bound of the integer objective as one of the real problem."""
-        goals, grid = self.model.goals, self.model.grid
-        bound = steps * goals.unit + goals.objective.constant
-        # Float noise around whole ticks may have rounded up; each path has at most 2T + 1 of them.
-        bound -= goals.objective.slope * grid.error * (2 * self.model.tables.tasks + 1)
-        if not float(steps).is_integer() or grid.error or len(goals.objective.terms) > 1:
-            bound -= 1e-12 * abs(bound)
-        if bound > self.state.bound:
-            self.state.bound = bound
-            self.request.report(None, bound)
-        self._stop_if_proved()
-
-    def _stop_if_proved(self) -> None:
-        if self.state.gap() <= self.request.gap:
-            self.solver.stop_search()

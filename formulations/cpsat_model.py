@@ -111,6 +111,14 @@ class Model:
             )
         return ticks
 
+    def in_reals(self, bound: float, *, exact: bool = False) -> float:
+        """A lower bound on the grid as one of the real problem.
+
+        Float noise around whole ticks may have rounded up; a path has at most 2T + 1 of them.
+        """
+        noise = self.goals.objective.slope * self.grid.error * (2 * self.tables.tasks + 1)
+        return bound - noise - (0.0 if exact and not noise else 1e-12 * abs(bound))
+
     def stop_if_told(self) -> None:
         """Raise :class:`Stopped` once the caller wants no more."""
         if self.request.stopped:

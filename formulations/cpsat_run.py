@@ -1,0 +1,191 @@
+"""One run of CP-SAT on one model: solutions are re-timed and checked, bounds passed on."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from math import inf, isfinite
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from formulations.cpsat_model import Model
+from offload.plan import Plan
+from offload.registry import Request
+from offload.retiming import retime
+
+__all__ = ["Best", "Run"]
+
+_WORKERS = 4  # CP-SAT's portfolio needs several workers, also on few cores; 8 cost 1.5x the CPU
+_POLL = 0.05  # seconds between looks at the cancel event
+
+
+@dataclass
+class Best:
+    """The best plan and bound of all runs of a solve.
+
+    Attributes
+    ----------
+    value, bound
+        The plan's objective, and a true lower bound of the problem.
+    infeasible
+        Whether it is proved that there is no plan.
+    work
+        Deterministic time of all runs.
+    rejected
+        Whether a solution of the last run broke a rule once it was re-timed.
+    """
+
+    request: Request
+    plan: Plan | None = None
+    value: float = inf
+    bound: float = -inf
+    infeasible: bool = False
+    work: float = 0.0
+    rejected: bool = False
+
+    @property
+    def proved(self) -> bool:
+        """Whether the gap is closed as far as was asked for."""
+        return self.gap <= self.request.gap
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between plan and bound; infinite without one of them."""
+        if self.plan is None or self.bound == -inf:
+            return inf
+        return 0.0 if self.value == 0 else max(0.0, (self.value - self.bound) / self.value)
+
+    def take(self, plan: Plan) -> None:
+        """Keep a plan if it is better and holds."""
+        value = plan.objective(self.request.goal.minimize)
+        if not value < self.value:
+            return
+        if self.request.keeps(plan):
+            self.plan, self.value = plan, value
+            self.request.report(plan, None)
+        else:
+            self.rejected = True
+
+    def raise_bound(self, bound: float) -> None:
+        """Keep a bound if it is higher."""
+        if bound > self.bound:
+            self.bound = bound
+            self.request.report(None, bound)
+
+    def exhausted(self) -> None:
+        """No plan at all, or none below the one that is known."""
+        if self.plan is None:
+            self.infeasible = True
+        else:
+            self.raise_bound(self.value * (1 - 1e-8))
+
+
+class Run(cp_model.CpSolverSolutionCallback):
+    """A run of the solver.
+
+    Parameters
+    ----------
+    question
+        Whether any plan up to the model's ceiling will do, instead of the best.
+
+    Attributes
+    ----------
+    answered
+        Whether the run ended by itself: with a proof, or with a plan where any would do.
+    spent
+        Time that it took: seconds, or deterministic time where the slot is in that.
+    stopped
+        Why the whole solve has to stop, if so.
+    """
+
+    def __init__(self, model: Model, best: Best, *, question: bool) -> None:
+        super().__init__()
+        self.request, self.model, self.best, self.question = model.request, model, best, question
+        self.solver = cp_model.CpSolver()
+        self.infeasible = self.answered = False
+        self.spent = 0.0
+        self.stopped: str | None = None
+
+    def run(self, slot: float = inf, *, deterministic: bool = False) -> None:
+        """Solve until an answer, a limit, a cancel, or the end of the slot."""
+        if self.question:
+            self.model.cp.clear_objective()  # type: ignore[no-untyped-call]
+        self._set_parameters(slot, deterministic)
+        done = threading.Event()
+        guard = threading.Thread(target=self._guard, args=(done,), daemon=True)
+        guard.start()
+        try:
+            status = self.solver.solve(self.model.cp, self)
+        finally:
+            done.set()
+            guard.join()
+        work = self.solver.response_proto.deterministic_time
+        self.best.work += work
+        self.spent = work if deterministic else self.solver.wall_time
+        self._conclude(status)
+
+    def _set_parameters(self, slot: float, deterministic: bool) -> None:
+        request, parameters = self.request, self.solver.parameters
+        parameters.num_workers = request.threads or _WORKERS
+        # Its own handler would abort the process when another thread is interrupted.
+        parameters.catch_sigint_signal = False
+        parameters.random_seed = request.seed % 2**31
+        parameters.relative_gap_limit = request.gap / 4
+        parameters.stop_after_first_solution = self.question
+        # This stage of the presolve has lost optimal plans (CP-SAT 9.15); it saves no time here.
+        parameters.presolve_inclusion_work_limit = 0
+        seconds = min(request.seconds_left, inf if deterministic else slot)
+        if isfinite(seconds):
+            parameters.max_time_in_seconds = seconds
+        work = inf if request.work_limit is None else max(0.0, request.work_limit - self.best.work)
+        work = min(work, slot if deterministic else inf)
+        if isfinite(work):
+            parameters.max_deterministic_time = work
+        if self.model.grid.relax and not self.question:
+            self.solver.best_bound_callback = self.take_bound
+
+    def _conclude(self, status: object) -> None:
+        if status == cp_model.MODEL_INVALID:
+            raise RuntimeError(f"CP-SAT refuses the model: {self.model.cp.validate()}")
+        best, request = self.best, self.request
+        self.infeasible = status == cp_model.INFEASIBLE
+        found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+        self.answered = self.infeasible or status == cp_model.OPTIMAL or (found and self.question)
+        if self.model.grid.relax and not self.question:
+            if self.infeasible:
+                best.exhausted()
+            elif found:
+                self.take_bound(self.solver.best_objective_bound)
+        if not self.answered and not best.proved:
+            spent = request.work_limit is not None and best.work >= request.work_limit * (1 - 1e-9)
+            self.stopped = request.stopped or ("work" if spent else None)
+
+    def _guard(self, done: threading.Event) -> None:
+        while not done.wait(_POLL):
+            if self.request.stopped:
+                self.solver.stop_search()
+
+    def on_solution_callback(self) -> None:
+        """Re-time a solution exactly; keep it if the checker does."""
+        model = self.model
+        tasks = range(model.tables.tasks)
+        nodes = np.array([
+            next(k for k in model.nodes_of[i] if self.boolean_value(model.x[i, k])) for i in tasks
+        ], np.int32)  # fmt: skip
+        start = np.array([self.value(model.start[i]) for i in tasks], np.int64)
+        finish = start + model.times[np.arange(len(nodes)), nodes]
+        self.best.take(retime(self.request.problem, nodes, start, finish))
+        self._stop_if_proved()
+
+    def take_bound(self, steps: float) -> None:
+        """A bound of the integer objective as one of the real problem."""
+        goals = self.model.goals
+        bound = steps * goals.unit + goals.objective.constant
+        exact = float(steps).is_integer() and len(goals.objective.terms) <= 1
+        self.best.raise_bound(self.model.in_reals(bound, exact=exact))
+        self._stop_if_proved()
+
+    def _stop_if_proved(self) -> None:
+        if self.best.proved:
+            self.solver.stop_search()
