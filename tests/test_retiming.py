@@ -34,7 +34,7 @@ def again(plan: Plan, stretch: float = 1.0, later: float = 0.0) -> Plan:
     start = stretch * plan.parts.start + later
     return retime(
         plan.problem, nodes, start, start + (plan.parts.finish - plan.parts.start),
-        plan.parts.mode, codecs=codecs, copies=copies, holds=dict(zip(names, ends, strict=True)),
+        plan.parts.mode, 1e-9, codecs, copies, dict(zip(names, ends, strict=True)),
     )  # fmt: skip
 
 
