@@ -14,12 +14,13 @@ from math import isfinite
 import numpy as np
 import ortools
 
-from formulations.coefficients import times_table
 from formulations.cpsat_model import Stopped, build
+from formulations.cpsat_plans import hint
 from formulations.cpsat_run import Best, Run
 from formulations.cpsat_targets import Targets
+from formulations.durations import all_durations, roundings
 from formulations.grid import Grid, natural_tick
-from offload.bounds import lower_bound, metric_bounds, pair_delays
+from offload.bounds import lower_bound, metric_bounds
 from offload.registry import Answer, Request
 
 __all__ = ["solve"]
@@ -139,7 +140,7 @@ class _Search:
         if model is None:
             return None
         if best.plan is not None:
-            model.hint(best.plan)
+            hint(model, best.plan)
         run = Run(model, best, question=question)
         run.run(slot, deterministic=self.deterministic)
         self.stopped = run.stopped
@@ -150,18 +151,14 @@ def _grids(request: Request) -> list[Grid]:
     """Time grids, coarse to fine; one alone where the data has its own."""
     problem, tables = request.problem, request.problem.tables
     known = metric_bounds(problem)
-    delays = [pair_delays(tables, e).ravel() for e in range(tables.edges)]
-    values = np.concatenate([
-        times_table(tables).ravel(), *delays, tables.release, tables.deadline, tables.due,
-    ])  # fmt: skip
+    values = all_durations(tables)
     finite = values[np.isfinite(values)]
     horizon = max(known["latency"], float(finite.max(initial=0.0)), 1e-300)
     own = natural_tick(finite, _MOST_TICKS)
     if own is not None and "horizon" not in request.options:
         return [Grid(own[0], error=own[1])]
-    # A path of n tasks and n - 1 messages loses less than 2n ticks by rounding.
-    chain = 2 * tables.tasks + 1
-    wanted = 4 * chain / max(request.gap, 1e-9)
+    # A path loses less than a tick by each rounding.
+    wanted = 4 * roundings(tables) / max(request.gap, 1e-9)
     most = float(request.options.get("horizon", _FINEST))
     ticks = min(max(wanted, 1e4), most, _FINEST)
     grids = [Grid(horizon / ticks)]

@@ -6,13 +6,12 @@ import threading
 from dataclasses import dataclass
 from math import inf, isfinite
 
-import numpy as np
 from ortools.sat.python import cp_model
 
 from formulations.cpsat_model import Model
+from formulations.cpsat_plans import plan_of
 from offload.plan import Plan
 from offload.registry import Request
-from offload.retiming import retime
 
 __all__ = ["Best", "Run"]
 
@@ -168,14 +167,7 @@ class Run(cp_model.CpSolverSolutionCallback):
 
     def on_solution_callback(self) -> None:
         """Re-time a solution exactly; keep it if the checker does."""
-        model = self.model
-        tasks = range(model.tables.tasks)
-        nodes = np.array([
-            next(k for k in model.nodes_of[i] if self.boolean_value(model.x[i, k])) for i in tasks
-        ], np.int32)  # fmt: skip
-        start = np.array([self.value(model.start[i]) for i in tasks], np.int64)
-        finish = start + model.times[np.arange(len(nodes)), nodes]
-        self.best.take(retime(self.request.problem, nodes, start, finish))
+        self.best.take(plan_of(self.model, self.value))
         self._stop_if_proved()
 
     def take_bound(self, steps: float) -> None:
