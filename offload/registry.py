@@ -275,6 +275,12 @@ _TABLE = (
         {"horizon": "ticks of the time grid at most; the default is what the gap needs"},
     ),
     Entry(
+        "node-columns", "formulations.node_columns:solve", "bound", _WHOLE,
+        "a true bound beside the plan that it starts from",
+        "Dantzig, Wolfe 1960; Johnson, Mehrotra, Nemhauser 1993, sets of tasks for nodes; "
+        "see formulations/node_columns.py",
+    ),
+    Entry(
         "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED), _PROOF,
         "mixed-integer programming, HiGHS or CBC; see formulations/milp.py",
         {"solver": "highs (default) or cbc"},
