@@ -15,7 +15,7 @@ import offload
 from offload.features import FEATURES
 from offload.problem import Problem
 
-__all__ = ["BATCH", "Decisions", "draw_decisions", "draw_instance"]
+__all__ = ["BATCH", "BUSY", "Decisions", "busier", "draw_decisions", "draw_instance"]
 
 BATCH = 5
 DECODED = tuple(name for name in FEATURES if name != "splitting")
@@ -30,12 +30,12 @@ def draw_instance(seed: int) -> Problem:
     if seed % 4 == 1:
         return draw_problem(seed, CROWDED, tasks=(4, 9), nodes=(1, 3))
     if seed % 4 == 2:
-        return _busier(draw_problem(seed, BUSY, tasks=(5, 9), nodes=(2, 4)), seed)
+        return busier(draw_problem(seed, BUSY, tasks=(5, 9), nodes=(2, 4)), seed)
     features = DECODED if seed % 4 else tuple(f for f in DECODED if f != "channels")
     return draw_problem(seed, features, tasks=(1, 9), nodes=(1, 5))
 
 
-def _busier(problem: Problem, seed: int) -> Problem:
+def busier(problem: Problem, seed: int) -> Problem:
     """The instance with few channels on every link."""
     dice = random.Random(f"busier {seed}")
     links = tuple(

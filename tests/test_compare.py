@@ -46,7 +46,7 @@ def test_methods_that_do_not_honour_the_instance_are_left_out() -> None:
     problem = Problem(network=Network(nodes, (link,)), graph=Graph((Task("t", work=1),)))
     table = offload.compare(problem)
     left_out = table.attrs["left_out"]
-    assert left_out["cpsat"] == ["channels"]
+    assert left_out["milp"] == ["channels"]
     assert set(table["method"]) | set(left_out) == set(registry.entries())
     assert not set(table["method"]) & set(left_out)
 
@@ -55,8 +55,8 @@ def test_a_method_that_was_named_is_not_left_out() -> None:
     link = offload.Link("a", "b", bandwidth=1, channels=1)
     network = Network((Node("a"), Node("b")), (link,))
     problem = Problem(network=network, graph=Graph((Task("t", work=1),)))
-    with pytest.raises(offload.Unsupported, match="'cpsat' does not honour: channels"):
-        offload.compare(problem, ["heft", "cpsat"])
+    with pytest.raises(offload.Unsupported, match="'milp' does not honour: channels"):
+        offload.compare(problem, ["heft", "milp"])
 
 
 def test_methods_without_a_plan_come_last() -> None:

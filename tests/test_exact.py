@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 import pytest
 from brute_force import Best, Everything, TooMany, everything
-from drawing import draw_problem
+from decisions import BUSY, busier
+from drawing import draw_plan, draw_problem
 from oracle import Oracle
 
 import offload
@@ -22,7 +23,7 @@ from offload.problem import METRICS
 from offload.transfers import EDGE
 
 EXACT = [entry.name for entry in registry.entries().values() if entry.kind == "exact"]
-FEW, ALL = range(30), range(30, 300)
+FEW, ALL = range(30), range(30, 500)
 SECONDS = 60.0
 
 
@@ -36,27 +37,35 @@ class Case(NamedTuple):
 
 
 def _draw(seed: int, honours: frozenset[str], most: int) -> Problem:
-    """Instances with most features, ones with few and more freedom, and crowded ones."""
+    """Instances with few features and more freedom, with most, crowded ones, and busy links."""
     dice = random.Random(f"exact {seed}")
     features, tasks, nodes = sorted(honours - {"limits"}), (2, most), (2, 3)
-    if seed % 3 != 1:
+    if seed % 4 == 3:
+        features = sorted({*BUSY, "allow", "apart", "copies"} & honours)
+        tasks = (min(3, most), most)
+    elif seed % 4 != 1:
         features = dice.sample(features, len(features) // 3)
-    if seed % 3 == 2:
+    if seed % 4 == 2:
         tasks, nodes = (most - 1, most), (1, 2)
     problem = draw_problem(seed, features, tasks=tasks, nodes=nodes)
+    if seed % 4 == 3 and "channels" in honours:
+        problem = _pinned(busier(problem, seed), seed)
     if dice.random() < 0.3:  # deadlines that one plan is known to keep, made harder
         problem = _hurried(problem, dice.choice([0.5, 0.7, 0.9]))
     return problem
 
 
-def _plans(seed: int, honours: frozenset[str]) -> Everything:
-    """All plans of an instance, with no more tasks than allow that."""
-    for most in (5, 4, 3):
-        try:
-            return everything(_draw(seed, honours, most))
-        except TooMany:
-            continue
-    return everything(_draw(seed, honours, 2))
+def _pinned(problem: Problem, seed: int) -> Problem:
+    """Most tasks bound to where some plan has them, so that much has to move."""
+    plan, dice = draw_plan(problem, seed), random.Random(f"pinned {seed}")
+    if plan is None:
+        return problem
+    names = [problem.network.nodes[k].id for k in plan.nodes]
+    tasks = tuple(
+        msgspec.structs.replace(task, allow=(name,)) if dice.random() < 0.7 else task
+        for task, name in zip(problem.graph.tasks, names, strict=True)
+    )
+    return problem.replace(graph=msgspec.structs.replace(problem.graph, tasks=tasks))
 
 
 def _hurried(problem: Problem, share: float) -> Problem:
@@ -69,9 +78,24 @@ def _hurried(problem: Problem, share: float) -> Problem:
     return problem.replace(graph=msgspec.structs.replace(problem.graph, tasks=tasks))
 
 
-def _weights(dice: random.Random, plans: Everything) -> dict[str, float]:
-    """One metric, or several whose parts of the objective are about as large as each other."""
+def _plans(seed: int, honours: frozenset[str]) -> Everything:
+    """All plans of an instance, with no more tasks than allow that."""
+    for most in (5, 4, 3):
+        try:
+            return everything(_draw(seed, honours, most))
+        except TooMany:
+            continue
+    return everything(_draw(seed, honours, 2))
+
+
+def _weights(dice: random.Random, plans: Everything, busy: bool) -> dict[str, float]:
+    """One metric, or several whose parts of the objective are about as large as each other.
+
+    Where links are busy, mostly one that grows by waiting for them.
+    """
     names = dice.sample(METRICS, dice.choice([1, 1, 2, 3, 8]))
+    if busy and dice.random() < 0.8:
+        names = [dice.choice(("latency", "completion"))]
     if len(names) == 1:
         return {names[0]: 1.0}
     weights = {}
@@ -100,13 +124,19 @@ def case(seed: int, honours: frozenset[str]) -> Case:
     """One instance, the same for each method that honours the same."""
     dice = random.Random(f"goal {seed}")
     plans = _plans(seed, honours)
-    minimize, limits = _weights(dice, plans), _limits(dice, plans)
+    minimize, limits = _weights(dice, plans, seed % 4 == 3), _limits(dice, plans)
     return Case(plans.problem, minimize, limits, plans.best(minimize, limits))
 
 
-def agrees(method: str, seed: int, gap: float | None, within: float, options: Any = None) -> None:
-    """Solve an instance, and compare everything that is claimed with brute force."""
-    problem, minimize, limits, best = case(seed, registry.find(method).honours)
+def agrees(
+    method: str, seed: int, gap: float | None, within: float, options: Any = None,
+    honours: frozenset[str] | None = None,
+) -> None:  # fmt: skip
+    """Solve an instance, and compare everything that is claimed with brute force.
+
+    ``honours`` are the features of which the instance is drawn; the method's own by default.
+    """
+    problem, minimize, limits, best = case(seed, honours or registry.find(method).honours)
     result = offload.solve(
         problem, method, minimize, limits, SECONDS, gap=gap, threads=1 + seed % 4, seed=seed,
         options=options,
@@ -152,13 +182,30 @@ def test_a_small_gap_is_proved_as_well(method: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", EXACT)
 def test_a_small_gap_is_proved_on_many(method: str) -> None:
-    for seed in range(100, 200):
+    for seed in range(60, 500, 2):
         agrees(method, seed, 1e-7, 1e-6)
 
 
 def test_cbc_agrees_as_well() -> None:
     for seed in range(0, 60, 4):
         agrees("milp", seed, None, 1e-4, {"solver": "cbc"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 500, 50))
+def test_methods_agree_on_instances_of_each_other(first: int) -> None:
+    widest = registry.find("cpsat").honours
+    for method in EXACT:
+        honours = registry.find(method).honours
+        applied = 0
+        for seed in range(first, first + 50):
+            problem, minimize, limits, _ = case(seed, widest)
+            goal = offload.features.goal_of(problem, minimize, limits)
+            if set(offload.features.features_used(problem, goal)) <= honours:
+                agrees(method, seed, None, 1e-4, honours=widest)
+                applied += 1
+            agrees("cpsat", seed, None, 1e-4, honours=honours)
+        assert applied > 5, method
 
 
 @pytest.mark.parametrize("horizon", [3, 50])

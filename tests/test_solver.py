@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import offload
@@ -151,11 +152,20 @@ def test_requests_that_mean_nothing(
 
 @pytest.mark.parametrize("method", EXACT)
 def test_what_a_method_does_not_honour_is_named(chain: Problem, method: str) -> None:
-    link = Link("slow", "fast", bandwidth=10, channels=1)
-    problem = chain.replace(network=Network(chain.network.nodes, (link,)))
-    message = f"method '{method}' does not honour: channels; methods that do: heft, "
+    first, *rest = chain.graph.tasks
+    tasks = (msgspec.structs.replace(first, divisible=True), *rest)
+    problem = chain.replace(graph=msgspec.structs.replace(chain.graph, tasks=tasks))
+    message = f"method '{method}' does not honour: splitting; "
     with pytest.raises(offload.Unsupported, match=message):
         offload.solve(problem, method)
+
+
+def test_methods_that_honour_an_instance_are_named(chain: Problem) -> None:
+    link = Link("slow", "fast", bandwidth=10, channels=1)
+    problem = chain.replace(network=Network(chain.network.nodes, (link,)))
+    message = "method 'milp' does not honour: channels; methods that do: heft, .*cpsat"
+    with pytest.raises(offload.Unsupported, match=message):
+        offload.solve(problem, "milp")
 
 
 def test_what_nobody_honours_together_is_named_by_auto() -> None:
