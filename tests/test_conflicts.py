@@ -209,13 +209,13 @@ def test_what_is_kept_by_rounding_alone_is_not_blamed() -> None:
     graph = Graph(tasks, (Edge("a", "b"),))
     problem = Problem(network=Network((Node("n", busy_power=1),)), graph=graph)
     assert offload.solve(problem, "cpsat").status == "optimal"
-    result = offload.solve(problem, "cpsat", limits={"energy": 0.29})
+    result = offload.solve(problem, "cpsat", limits={"energy": 0.29}, explain=inf)
     assert result.conflict is not None
     assert [one.path for one in result.conflict.requirements] == ["limits.energy"]
     late = problem.replace(
         graph=Graph((tasks[0], Task("b", work=0.2, deadline=0.2999)), graph.edges)
     )
-    blamed = offload.solve(late, "cpsat").conflict
+    blamed = offload.solve(late, "cpsat", explain=inf).conflict
     assert blamed is not None
     assert [one.path for one in blamed.requirements] == ["$.graph.tasks[1].deadline"]
 
@@ -233,6 +233,7 @@ HUB = [
     "  task 'b' runs only on 'hub'",
     "    $.graph.tasks[1].allow: allow more nodes: that is enough",
 ]
+AT_LEISURE = "-t", "none", "--explain", "none"
 BOTH = "no plan keeps both of these; relax one:"
 THREE = "no plan keeps all 3 of these; relax one:"
 FOUR = "no plan keeps all 4 of these; relax one:"
@@ -411,7 +412,7 @@ def test_what_conflicts_is_printed_in_words(
     problem, lines = EXAMPLES[name]
     monkeypatch.chdir(tmp_path)
     write(tmp_path, problem, "x.json")
-    outcome = run("solve", "x.json", "-q")
+    outcome = run("solve", "x.json", "-q", *AT_LEISURE)
     assert outcome.status == 1
     headline, by, *shown = outcome.out.splitlines()
     assert headline.startswith("infeasible: ")
@@ -451,7 +452,7 @@ def test_every_kind_is_told_apart() -> None:
 def test_where_no_requirement_is_to_blame_that_is_said() -> None:
     tasks = Task("a", time={"cam": 1}), Task("b", time={"hub": 1})
     problem = example(Network(TWO), *tasks, edges=(Edge("a", "b", 1),), limits={"latency": 9})
-    result = offload.solve(problem)
+    result = offload.solve(problem, explain=inf)
     assert result.status == "infeasible"
     assert result.conflict == Conflict((), minimal=True)
     assert result.conflict.heading == (
@@ -462,7 +463,7 @@ def test_where_no_requirement_is_to_blame_that_is_said() -> None:
 
 def test_several_conflicts_at_once_are_said_to_be() -> None:
     tasks = Task("a", work=4, deadline=3), Task("b", work=4, deadline=2)
-    result = offload.solve(example(Network((Node("cam"), Node("hub"))), *tasks))
+    result = offload.solve(example(Network((Node("cam"), Node("hub"))), *tasks), explain=inf)
     assert result.conflict is not None
     (one,) = result.conflict.requirements
     assert one.text == "task 'a' ends by 3 s"
@@ -480,7 +481,7 @@ def test_a_conflict_is_in_the_text_the_table_the_file_and_the_json(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, street())
-    result = offload.solve(street(), limits={"latency": 0.5})
+    result = offload.solve(street(), limits={"latency": 0.5}, explain=inf)
     text = (
         "no plan keeps both of these; relax one: latency is at most 500 ms (limits.latency); "
         "task 'grab' runs only on 'cam' ($.graph.tasks[0].allow)"
@@ -488,7 +489,8 @@ def test_a_conflict_is_in_the_text_the_table_the_file_and_the_json(
     assert str(result).endswith(f"; {text}")
     assert "<li>latency is at most 500 ms (limits.latency): raise it" in result._repr_html_()
     assert result.conflict is not None
-    answer = run("solve", "street.json", "--limit", "latency=0.5", "--json", "-o", "x.json").json()
+    arguments = "street.json", "--limit", "latency=0.5", "--json", "-o", "x.json"
+    answer = run("solve", *arguments, *AT_LEISURE).json()
     assert answer["conflict"] == result.conflict.summary()
     assert answer["conflict"]["minimal"] is True
     assert [one["path"] for one in answer["conflict"]["requirements"]] == [
