@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from offload.arrays import FloatArray
 from offload.bounding.delays import pair_delays
 from offload.bounding.paths import fastest, heads, tails
 from offload.bounding.relaxation import Relaxation
@@ -23,8 +24,8 @@ from offload.problem import METRICS, Problem
 from offload.tables import TOLERANCE
 
 __all__ = [
-    "fastest", "heads", "lower_bound", "metric_bounds", "pair_delays", "proved", "refuted",
-    "relative_gap", "tails",
+    "earliest_finishes", "fastest", "heads", "lower_bound", "metric_bounds", "pair_delays",
+    "proved", "refuted", "relative_gap", "tails",
 ]  # fmt: skip
 
 _SLACK = 1e-6  # relative: a limit is called out of reach where it is missed by more
@@ -57,6 +58,11 @@ def lower_bound(
     if refuted(problem, limits) is not None:
         return float("inf")
     return max(0.0, _relaxation(problem, limits).mix(minimize, limits))
+
+
+def earliest_finishes(problem: Problem) -> FloatArray:
+    """A lower bound of each task's finish in seconds over all plans, limits apart; float64[T]."""
+    return _relaxation(problem, None).finishes
 
 
 def refuted(problem: Problem, limits: Mapping[str, float] | None = None) -> str | None:

@@ -116,9 +116,13 @@ class Relaxation:
         path = float(self._lifted.paths().min(axis=1).max(initial=0.0))
         return self._below(self.loads.best_window(max(path, self.loads.total)))
 
+    @property
+    def _under(self) -> float:
+        return 1 - 1e-12 - 2.5e-16 * self.tables.tasks
+
     def _below(self, value: float) -> float:
         """Lower than any rounding on the way to a sum over tasks can have lifted it."""
-        return value * (1 - 1e-12 - 2.5e-16 * self.tables.tasks)
+        return value * self._under
 
     @cached_property
     def _alone(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -127,6 +131,12 @@ class Relaxation:
         fine = np.isfinite(windows.times)
         head = np.where(fine, windows.head, np.inf)
         return head.min(axis=1), (head + windows.least).min(axis=1), windows.least.min(axis=1)
+
+    @property
+    def finishes(self) -> FloatArray:
+        """Earliest finish of each task in seconds; float64[T]."""
+        earliest: FloatArray = self._alone[1] * self._under
+        return earliest
 
     @cached_property
     def completion(self) -> float:

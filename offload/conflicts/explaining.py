@@ -22,8 +22,7 @@ from math import inf
 from typing import NamedTuple
 
 from offload import portfolio, registry
-from offload.bounding.paths import unsplit
-from offload.bounds import fastest, heads, lower_bound, proved, refuted
+from offload.bounds import earliest_finishes, lower_bound, proved, refuted
 from offload.checker import check
 from offload.conflicts.quickxplain import quickxplain
 from offload.conflicts.requirements import KINDS, Conflict, Requirement, Stated
@@ -39,6 +38,7 @@ _SHARE = 0.3  # of the time that is left, for one look by the exact method
 _LEAST = 0.5  # seconds for one look, if there are so many
 _SOME_PLAN = 1.0  # relative gap to which any plan is good enough
 _SLACK = 1e-6  # relative: what exceeds a limit by less is not called more
+_SMALL = 30  # tasks up to which a proof is faster than heuristics that find nothing
 _CLOSE = 1e-3  # relative gap to which what a limit has to be is worked out
 
 _log = logging.getLogger("offload")
@@ -207,9 +207,7 @@ class _Search:
         if one.kind == "limit":
             least = lower_bound(problem, {one.items[0]: 1.0}, goal.limits)
         else:
-            task, tables = one.place[0], problem.tables
-            ends = heads(tables) + unsplit(tables, fastest(tables))
-            least = float(ends[task].min())
+            least = float(earliest_finishes(problem)[one.place[0]])
         return _above(least, one.value)
 
 
@@ -229,12 +227,13 @@ class _Look(NamedTuple):
 def _look(request: Request) -> _Look:
     """Look for a plan, to the gap that is asked for, or for a proof that there is none.
 
-    The heuristics come first as they are. To mend their plans takes longer than a proof on small
-    instances: that is left for those that no exact method honours.
+    A small instance goes to the exact method at once: where there is no plan, heuristics look for
+    one far longer than a proof takes. A larger one goes to the heuristics first.
     """
     if request.bound == inf:
         return _Look(None, none=True)
-    plan = portfolio.quick(replace(request, work_limit=0.0))
+    small = request.problem.tables.tasks <= _SMALL
+    plan = None if small else portfolio.quick(replace(request, work_limit=0.0))
     if request.stopped or (plan is not None and not _worth(plan, request)):
         return _Look(plan)
     used = set(features_used(request.problem, request.goal))

@@ -114,10 +114,10 @@ class Conflict:
         count = len(self.requirements)
         if not count:
             return "no plan exists even without limits, deadlines, placement rules and capacities"
-        if not self.minimal:
-            return f"no plan keeps all {count} of these, and perhaps fewer are to blame"
         if count == 1:
             return "no plan keeps this"
+        if not self.minimal:
+            return f"no plan keeps all {count} of these, and perhaps fewer are to blame"
         return f"no plan keeps {'both' if count == 2 else f'all {count}'} of these; relax one"
 
     def __str__(self) -> str:

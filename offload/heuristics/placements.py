@@ -176,6 +176,9 @@ def find_placement(
     least = float(placements.conflicts(nodes[None, :])[0])
     left = np.full((tables.tasks, tables.nodes), -_TABU)  # when a unit last left each node
     steps = min(_STEPS, 1 + _WORK // (_BATCH * (tables.tasks + tables.edges + 1)))
+    with np.errstate(over="ignore"):  # of few placements, each has been met in as many steps
+        every = placements.allowed[np.unique(placements.unit)].sum(axis=1).prod(dtype=float)
+    steps = int(min(steps, every + 1))
     for step in range(steps):
         if not least:
             return nodes

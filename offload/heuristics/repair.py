@@ -57,9 +57,13 @@ def place_anyhow(request: Request, copies: BoolArray | None = None) -> Plan | No
 
     problem = request.problem
     tables = problem.tables
-    placements = Placements(tables, copies)
-    nodes = find_placement(placements, request.seed, lambda: request.stopped)
+    failed = "no placement", request.seed, None if copies is None else copies.tobytes()
+    if failed in tables.derived:  # by another method, which looked as far
+        return None
+    nodes = find_placement(Placements(tables, copies), request.seed, lambda: request.stopped)
     if nodes is None:
+        if not request.stopped:
+            tables.derived[failed] = True
         return None
     order = topological_order(problem, -upward_ranks(tables))
     codecs = codecs_of(tables, nodes[None, :])
