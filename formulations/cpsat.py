@@ -17,13 +17,13 @@ import numpy as np
 import ortools
 from ortools.sat.python import cp_model
 
-from formulations.coefficients import times_table
 from formulations.cpsat_model import Model, Stopped, build
+from formulations.cpsat_plans import hint, plan_of
+from formulations.durations import all_durations, roundings
 from formulations.grid import Grid, natural_tick
-from offload.bounds import lower_bound, metric_bounds, pair_delays
+from offload.bounds import lower_bound, metric_bounds
 from offload.plan import Plan
 from offload.registry import Answer, Request
-from offload.retiming import retime
 
 __all__ = ["solve"]
 
@@ -80,18 +80,14 @@ def _grids(request: Request) -> list[Grid]:
     """Time grids, coarse to fine; one alone where the data has its own."""
     problem, tables = request.problem, request.problem.tables
     known = metric_bounds(problem)
-    delays = [pair_delays(tables, e).ravel() for e in range(tables.edges)]
-    values = np.concatenate([
-        times_table(tables).ravel(), *delays, tables.release, tables.deadline, tables.due,
-    ])  # fmt: skip
+    values = all_durations(tables)
     finite = values[np.isfinite(values)]
     horizon = max(known["latency"], float(finite.max(initial=0.0)), 1e-300)
     own = natural_tick(finite, _MOST_TICKS)
     if own is not None and "horizon" not in request.options:
         return [Grid(own[0], error=own[1])]
-    # A path of n tasks and n - 1 messages loses less than 2n ticks by rounding.
-    chain = 2 * tables.tasks + 1
-    wanted = 4 * chain / max(request.gap, 1e-9)
+    # A path loses less than a tick by each rounding.
+    wanted = 4 * roundings(tables) / max(request.gap, 1e-9)
     most = float(request.options.get("horizon", _FINEST))
     ticks = min(max(wanted, 1e4), most, _FINEST)
     grids = [Grid(horizon / ticks)]
@@ -115,7 +111,7 @@ def _round(request: Request, grid: Grid, state: _State) -> str | None:
             _exhausted(state)
         return None
     if state.plan is not None:
-        model.hint(state.plan)
+        hint(model, state.plan)
     watch = _Watch(request, model, state)
     status = watch.run()
     if status == cp_model.MODEL_INVALID:
@@ -183,14 +179,7 @@ class _Watch(cp_model.CpSolverSolutionCallback):
 
     def on_solution_callback(self) -> None:
         """Re-time a solution exactly; keep it if the checker does."""
-        model = self.model
-        tasks = range(model.tables.tasks)
-        nodes = np.array([
-            next(k for k in model.nodes_of[i] if self.boolean_value(model.x[i, k])) for i in tasks
-        ], np.int32)  # fmt: skip
-        start = np.array([self.value(model.start[i]) for i in tasks], np.int64)
-        finish = start + model.times[np.arange(len(nodes)), nodes]
-        plan = retime(self.request.problem, nodes, start, finish)
+        plan = plan_of(self.model, self.value)
         value = plan.objective(self.request.goal.minimize)
         if value < self.state.value:
             if self.request.keeps(plan):
@@ -204,8 +193,8 @@ class _Watch(cp_model.CpSolverSolutionCallback):
         """A bound of the integer objective as one of the real problem."""
         goals, grid = self.model.goals, self.model.grid
         bound = steps * goals.unit + goals.objective.constant
-        # Float noise around whole ticks may have rounded up; each path has at most 2T + 1 of them.
-        bound -= goals.objective.slope * grid.error * (2 * self.model.tables.tasks + 1)
+        # Float noise around whole ticks may have rounded up.
+        bound -= goals.objective.slope * grid.error * roundings(self.model.tables)
         if not float(steps).is_integer() or grid.error or len(goals.objective.terms) > 1:
             bound -= 1e-12 * abs(bound)
         if bound > self.state.bound:

@@ -1,24 +1,24 @@
 """Constraint model of placement and scheduling.
 
 Sets
-    tasks i, j; nodes k, l; edges e = (i, j); A_i nodes on which i may run.
+    tasks i, j; nodes k, l; modes m of a node; edges e = (i, j); A_i nodes on which i may run.
 Parameters (integers on a time grid, see `grid`)
-    p_ik execution time, c_ekl delay, s_i slots, S_k capacity, m_i working memory, r_ik resident,
+    p_ikm execution time, c_ekl delay, s_i slots, S_k capacity, m_i working memory, r_ik resident,
     M_k memory; est_ik and tail_ik heads and tails.
 Variables
-    x_ik in {0, 1}  task i runs on node k;     start_i >= 0;     makespan C.
+    x_ik in {0, 1}   task i runs on node k;     start_i >= 0;     makespan C;
+    z_ikm in {0, 1}  and in mode m (x_ik itself where k has one mode that is worth a choice).
 Constraints
-    one place        sum_{k in A_i} x_ik = 1
-    precedence       start_j >= start_i + p_ik + c_ekl            if x_ik and x_jl
+    one place        sum_{k in A_i} x_ik = 1;  sum_m z_ikm = x_ik
+    precedence       start_j >= start_i + p_i + c_ekl,  p_i = sum p_ikm z_ikm,  if x_ik and x_jl
     routes           x_ik + x_jl <= 1                             where no permitted route leads
-    slots            cumulative over k of intervals (start_i, p_ik, s_i) present if x_ik <= S_k
-    memory           cumulative over k of (start_i, p_ik, m_i) <= M_k - sum_i r_ik x_ik
     groups           together: x_ik = x_jk; apart: sum_{i in G} x_ik <= 1;
                      contiguous: left_vk >= x_uk - x_vk, left_vk >= left_uk, x_vk + left_uk <= 1
-    release, deadline  start_i >= release_i, start_i + sum_k p_ik x_ik <= deadline_i
-    heads and tails  start_i >= sum_k est_ik x_ik;  start_i + sum_k (p_ik + tail_ik) x_ik <= C
+    release, deadline  start_i >= release_i, start_i + p_i <= deadline_i
+    heads and tails  start_i >= sum_k est_ik x_ik;  start_i + p_i + sum_k tail_ik x_ik <= C
     load             sum_i s_i p_ik x_ik <= S_k C, and the same over ancestors and descendants
-Objective and limits: see `cpsat_goals`.
+Slots and memory: see `cpsat_capacity`; codecs and what holds links: `cpsat_messages`,
+`cpsat_links`; reads, copies and moves: `cpsat_data`; objective and limits: `cpsat_goals`.
 
 Source: disjunctive scheduling with alternative resources as in Laborie, Rogerie, Shaw, Vilim 2018
 ("IBM ILOG CP optimizer for scheduling").
@@ -27,18 +27,25 @@ Source: disjunctive scheduling with alternative resources as in Laborie, Rogerie
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import floor, isfinite
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
+from formulations.choices import modes_of
 from formulations.coefficients import times_table
-from formulations.cpsat_goals import FINE, Goals, weighted, whole
+from formulations.cpsat_capacity import capacity
+from formulations.cpsat_data import Data
+from formulations.cpsat_goals import Goals
+from formulations.cpsat_links import Links
+from formulations.cpsat_messages import Messages
+from formulations.cpsat_moves import Moves
+from formulations.cpsat_terms import weighted
+from formulations.durations import longest_serial
 from formulations.grid import Grid
 from offload.bounds import heads, metric_bounds, pair_delays, tails
 from offload.placement import group_edges
-from offload.plan import Plan
 from offload.problem import Problem
 from offload.registry import Request
 from offload.tables import TOLERANCE
@@ -63,16 +70,32 @@ class Model:
         self.ceiling = ceiling  # objective of a plan that is known; infinite without one
         self.cp = cp_model.CpModel()
         self.bounds = metric_bounds(self.problem)
-        self.real_times = times_table(self.tables)
-        self.head, self.tail = heads(self.tables), tails(self.tables)
+        self.modes_of = modes_of(self.tables, self.goal.metrics)
+        self.lasting = self._lasting()
+        self.real_times = self.lasting.min(axis=2)
+        self.links = Links(self)
+        self.messages = Messages(self)
+        self.data, self.moves = Data(self), Moves(self)
+        ready = np.maximum(self.data.ready(), self.moves.ready())
+        self.head, self.tail = np.maximum(heads(self.tables), ready), tails(self.tables)
         self.allowed = self.tables.allowed_table & np.isfinite(self.head)
         self.latency_cap = self._cap("latency")
         self._drop_what_cannot_win()
-        self.times = grid.lengths(self.real_times)
+        self.steps = grid.lengths(self.lasting)  # p_ikm in ticks; -1 for modes not in question
+        self.times = grid.lengths(self.real_times)  # in the fastest mode
         self.early = grid.lengths(self.head)
         self.late = grid.lengths(self.tail)
         self.horizon = self._horizon()
         self.goals: Goals
+
+    def _lasting(self) -> NDArray[np.float64]:
+        """p_ikm in seconds, infinite in modes that are not worth a choice; float64[T, K, M]."""
+        tables = self.tables
+        worth = np.zeros((tables.nodes, tables.modes), bool)
+        for k, modes in enumerate(self.modes_of):
+            worth[k, modes] = True
+        times = np.stack([times_table(tables, m) for m in range(tables.modes)], axis=2)
+        return np.where(worth[None, :, :], times, np.inf)
 
     def _cap(self, metric: str) -> float:
         """An upper bound of a metric in any plan worth finding: its limit, or the known plan's."""
@@ -95,15 +118,11 @@ class Model:
         self.allowed &= done <= self.tables.deadline[:, None] * slack
 
     def _horizon(self) -> int:
-        """Ticks by which some optimal schedule ends: all tasks and delays one after another."""
+        """Ticks by which some optimal schedule ends: all that is done one after another."""
         tables = self.tables
-        longest = np.where(self.allowed, self.real_times, 0.0).max(axis=1, initial=0.0).sum()
-        delays = 0.0
-        for e in range(tables.edges):
-            delay = pair_delays(tables, e)
-            delays += float(delay[np.isfinite(delay)].max(initial=0.0))
-        serial = float(tables.release.max(initial=0.0) + longest + delays)
-        count = 2 * (tables.tasks + tables.edges) + 2
+        serial = longest_serial(tables, self.allowed, self.lasting)
+        transfers = tables.edges + len(tables.reads.values) + int((tables.at >= 0).sum())
+        count = 2 * tables.tasks + 2 * transfers + 2
         ticks = self.grid.length(serial) + count
         if isfinite(self.latency_cap):
             ticks = min(
@@ -119,11 +138,12 @@ class Model:
     # -- variables -------------------------------------------------------------------------------
 
     def variables(self) -> bool:
-        """Make x, start and makespan; False if some task has no node left."""
+        """Make x, z, start and makespan; False if some task has no node left."""
         tables, cp = self.tables, self.cp
         if not self.allowed.any(axis=1).all():
             return False
         self.x: dict[tuple[int, int], cp_model.IntVar] = {}
+        self.z: dict[tuple[int, int, int], cp_model.IntVar] = {}
         self.nodes_of = [np.flatnonzero(row).tolist() for row in self.allowed]
         self.start: list[cp_model.IntVar] = []
         self.length: list[cp_model.LinearExpr] = []
@@ -132,18 +152,34 @@ class Model:
             nodes = self.nodes_of[i]
             for k in nodes:
                 self.x[i, k] = cp.new_bool_var(f"x{i},{k}")
+                modes = self.modes(i, k)
+                for m in modes:
+                    one = len(modes) == 1
+                    self.z[i, k, m] = self.x[i, k] if one else cp.new_bool_var(f"z{i},{k},{m}")
             first = min(int(self.early[i, k]) for k in nodes)
             last = max(self._latest_start(i, k) for k in nodes)
             if last < first:
                 return False
             self.start.append(cp.new_int_var(first, last, f"start{i}"))
-            self.length.append(self._sum(i, nodes, self.times[i]))
+            self.length.append(self._over_places(i, self.steps[i]))
         return True
+
+    def modes(self, i: int, k: int) -> list[int]:
+        """The modes in which task i may run on node k, the fastest first."""
+        fine = [m for m in self.modes_of[k] if isfinite(self.lasting[i, k, m])]
+        # What takes no time spends none either: one mode is as good as another.
+        return fine if self.lasting[i, k, fine[0]] > 0 else fine[:1]
 
     def _sum(self, i: int, nodes: list[int], values: NDArray[np.int64]) -> cp_model.LinearExpr:
         """sum_k values_k x_ik."""
         chosen = [self.x[i, k] for k in nodes]
         return weighted(chosen, [int(values[k]) for k in nodes])
+
+    def _over_places(self, i: int, values: NDArray[np.int64]) -> cp_model.LinearExpr:
+        """sum_km values_km z_ikm."""
+        places = [(k, m) for k in self.nodes_of[i] for m in self.modes(i, k)]
+        chosen = [self.z[i, k, m] for k, m in places]
+        return weighted(chosen, [int(values[k, m]) for k, m in places])
 
     def _latest_start(self, i: int, k: int) -> int:
         last = self.horizon - int(self.late[i, k])
@@ -155,13 +191,18 @@ class Model:
     # -- constraints -----------------------------------------------------------------------------
 
     def one_place(self) -> None:
-        """Each task runs on exactly one node."""
+        """Each task runs on exactly one node, in exactly one of its modes."""
         for i, nodes in enumerate(self.nodes_of):
             self.cp.add_exactly_one(self.x[i, k] for k in nodes)
+            for k in nodes:
+                modes = self.modes(i, k)
+                if len(modes) > 1:
+                    self.cp.add(sum(self.z[i, k, m] for m in modes) == self.x[i, k])
 
     def precedence(self) -> None:
         """A task starts after its inputs have arrived; no input goes where no route leads."""
         tables = self.tables
+        single = np.array([len(modes) == 1 for modes in self.modes_of])[:, None]
         for e in range(tables.edges):
             self.stop_if_told()
             i, j = int(tables.edge_src[e]), int(tables.edge_dst[e])
@@ -169,8 +210,11 @@ class Model:
             rows, columns = self.nodes_of[i], self.nodes_of[j]
             part = self.grid.lengths(self.real_times[i, :, None] + delay)
             free = self.times[i]
-            # What every pair of places needs beyond p_ik holds without any condition.
-            gaps = [int(part[k, l] - free[k]) for k in rows for l in columns if part[k, l] >= 0]
+            # Ticks beyond p_i; where p_i has one value on a node, the two are rounded as one.
+            beyond = np.where(single, part - free[:, None], self.grid.lengths(delay))
+            beyond[part < 0] = -1
+            # What every pair of places needs beyond p_i holds without any condition.
+            gaps = [int(beyond[k, l]) for k in rows for l in columns if part[k, l] >= 0]
             least = min(gaps, default=0)
             self.cp.add(self.start[j] >= self.start[i] + self.length[i] + least)
             for k in rows:
@@ -178,8 +222,9 @@ class Model:
                     both = (self.x[i, k], self.x[j, l])
                     if part[k, l] < 0:
                         self.cp.add_at_most_one(both)
-                    elif part[k, l] - free[k] > least:
-                        late = self.cp.add(self.start[j] >= self.start[i] + int(part[k, l]))
+                    elif beyond[k, l] > least:
+                        sent = int(part[k, l]) if single[k] else self.length[i] + int(beyond[k, l])
+                        late = self.cp.add(self.start[j] >= self.start[i] + sent)
                         late.only_enforce_if(both)
 
     def heads_and_tails(self) -> None:
@@ -187,7 +232,7 @@ class Model:
         for i, nodes in enumerate(self.nodes_of):
             if len(nodes) > 1:
                 self.cp.add(self.start[i] >= self._sum(i, nodes, self.early[i]))
-            rest = self._sum(i, nodes, self.times[i] + self.late[i])
+            rest = self._over_places(i, self.steps[i] + self.late[i][:, None])
             self.cp.add(self.start[i] + rest <= self.makespan)
 
     def deadlines(self) -> None:
@@ -195,56 +240,6 @@ class Model:
         for i in np.flatnonzero(np.isfinite(self.tables.deadline)).tolist():
             latest = self.grid.moment(float(self.tables.deadline[i]) * (1 + TOLERANCE))
             self.cp.add(self.start[i] + self.length[i] <= latest)
-
-    def capacity(self) -> None:
-        """Slots and working memory of each node at all times; residents for the whole plan."""
-        tables = self.tables
-        for k in range(tables.nodes):
-            tasks = [i for i in range(tables.tasks) if (i, k) in self.x]
-            if not tasks:
-                continue
-            spans = []
-            for i in tasks:
-                size, here = int(self.times[i, k]), self.x[i, k]
-                name = f"run{i},{k}"
-                spans.append(
-                    self.cp.new_optional_fixed_size_interval_var(self.start[i], size, here, name)
-                )
-            # What takes no time holds no slot, but the solver lets nothing run across it.
-            held = [n for n, i in enumerate(tasks) if self.real_times[i, k] > 0]
-            running = [spans[n] for n in held]
-            slots = int(tables.node_slots[k])
-            demand = [int(tables.task_slots[tasks[n]]) for n in held]
-            if slots == 1:
-                self.cp.add_no_overlap(running)
-            elif slots < sum(demand):
-                self.cp.add_cumulative(running, demand, slots)
-            self._memory(k, tasks, spans)
-
-    def _memory(self, k: int, tasks: list[int], spans: list[cp_model.IntervalVar]) -> None:
-        tables = self.tables
-        capacity = float(tables.memory_capacity[k])
-        node = np.full(len(tasks), k)
-        resident, memory = tables.resident_of(tasks, node), tables.memory_of(tasks, node)
-        # What takes no time holds no working memory.
-        memory = np.where(self.real_times[tasks, k] > 0, memory, 0.0)
-        if not isfinite(capacity) or resident.sum() + memory.sum() <= capacity:
-            return
-        sizes = [float(size) for size in (*resident, *memory) if size > 0]
-        unit = capacity / FINE if capacity > 0 else min(sizes)
-        most = floor(capacity / unit * (1 + TOLERANCE / 2))
-        held = [min(whole(float(r) / unit, True), most + 1) for r in resident]
-        used = [min(whole(float(m) / unit, True), most + 1) for m in memory]
-        total = weighted([self.x[i, k] for i in tasks], held)
-        self.cp.add(total <= most)
-        for i, m in zip(tasks, used, strict=True):
-            if m:
-                # No implication: of several over one sum, the presolve of CP-SAT 9.15 loses plans.
-                self.cp.add(total + m * self.x[i, k] <= most)
-        if any(used) and tables.node_slots[k] > 1:
-            room = self.cp.new_int_var(0, most, f"room{k}")
-            self.cp.add(room == most - total)
-            self.cp.add_cumulative(spans, used, room)
 
     def groups(self) -> None:
         """Together, apart and contiguous."""
@@ -312,25 +307,6 @@ class Model:
         steps = [int(work[i, k]) for i in here]
         return weighted([self.x[i, k] for i in here], steps)
 
-    # -- hints -----------------------------------------------------------------------------------
-
-    def hint(self, plan: Plan) -> None:
-        """Start the search from a plan: its places, and its times on the grid."""
-        nodes = plan.nodes
-        if any((i, int(nodes[i])) not in self.x for i in range(self.tables.tasks)):
-            return
-        for (i, k), x in self.x.items():
-            self.cp.add_hint(x, int(nodes[i] == k))
-        starts = np.floor(plan.parts.start / self.grid.tick + 1e-9).astype(np.int64)
-        for i, start in zip(plan.parts.task.tolist(), starts.tolist(), strict=True):
-            self.cp.add_hint(self.start[i], start)
-        self.cp.add_hint(self.makespan, int(plan.metrics["latency"] / self.grid.tick + 1e-9))
-        for item, moves in self.goals.moves.items():
-            src = nodes[self.tables.item_src[item]]
-            to = set(nodes[self.tables.edge_dst[self.tables.item_edges.of(item)]].tolist())
-            for (k, l), y in moves.items():
-                self.cp.add_hint(y, int(src == k and l in to))
-
 
 def _reachability(problem: Problem) -> NDArray[np.bool_]:
     """bool[T, T]: whether a directed path leads from one task to another."""
@@ -367,8 +343,12 @@ def build(request: Request, grid: Grid, ceiling: float) -> Model | None:
     model.precedence()
     model.heads_and_tails()
     model.deadlines()
-    model.capacity()
+    capacity(model)
     model.groups()
     model.load()
+    model.data.build()
+    model.messages.build()
+    model.moves.build()
+    model.links.capacity()
     model.goals = Goals(model)
     return model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from offload.conflicts.requirements import Conflict
 
 __all__ = ["Breakdown", "Plan", "Progress", "Result", "Violation"]
 
@@ -355,6 +357,9 @@ class Result:
         ``None``, "time", "work", "cancelled" or "gap".
     reason
         Why there is no plan, where that is known.
+    conflict
+        Of status "infeasible": requirements that no plan keeps together; ``None`` where that was
+        not found out.
     """
 
     status: str
@@ -371,6 +376,7 @@ class Result:
     options: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     reason: str | None = None
+    conflict: Conflict | None = None
 
     def summary(self) -> dict[str, Any]:
         """The fields that a plan file records, without the plan itself."""
@@ -378,7 +384,10 @@ class Result:
             "status", "objective", "bound", "gap", "stopped", "method", "seconds", "seed",
             "minimize", "limits", "options", "versions", "reason",
         )  # fmt: skip
-        return {name: getattr(self, name) for name in names}
+        found = {name: getattr(self, name) for name in names}
+        if self.conflict is not None:
+            found["conflict"] = self.conflict.summary()
+        return found
 
     def to_frame(self) -> pd.DataFrame:
         """The plan's table; empty without a plan."""
@@ -389,10 +398,14 @@ class Result:
     def __str__(self) -> str:
         if self.plan is None:
             why = self.reason or self.stopped
-            return f"{self.status}: no plan by {self.method}" + (f" ({why})" if why else "")
+            text = f"{self.status}: no plan by {self.method}" + (f" ({why})" if why else "")
+            return text if self.conflict is None else f"{text}; {self.conflict}"
         text = f"{self.status}: objective {self.objective:.10g} by {self.method}"
         return text if self.bound is None else f"{text}, bound {self.bound:.10g}"
 
     def _repr_html_(self) -> str:
-        table = "" if self.plan is None else self.plan._repr_html_()
-        return f"<p>{html.escape(str(self))}</p>{table}"
+        if self.conflict is not None:
+            text, rest = str(replace(self, conflict=None)), self.conflict._repr_html_()
+        else:
+            text, rest = str(self), "" if self.plan is None else self.plan._repr_html_()
+        return f"<p>{html.escape(text)}</p>{rest}"

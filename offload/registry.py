@@ -270,7 +270,7 @@ _TABLE = (
         },
     ),
     Entry(
-        "cpsat", "formulations.cpsat:solve", "exact", _honours(*_ADVANCED), _PROOF,
+        "cpsat", "formulations.cpsat:solve", "exact", _WHOLE, _PROOF,
         "constraint programming, OR-Tools CP-SAT; see formulations/cpsat.py",
         {"horizon": "ticks of the time grid at most; the default is what the gap needs"},
     ),

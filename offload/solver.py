@@ -21,9 +21,12 @@ from offload.registry import Answer, Entry, Request
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["GAP", "compare", "solve"]
+    from offload.conflicts.requirements import Conflict
+
+__all__ = ["EXPLAIN", "GAP", "compare", "solve"]
 
 GAP = 1e-4  # "optimal" means a proof to this relative gap, unless the caller asks for another
+EXPLAIN = 5.0  # seconds for finding out why there is no plan
 
 _log = logging.getLogger("offload")
 
@@ -86,6 +89,7 @@ def solve(
     on_progress: Callable[[Progress], object] | None = None,
     cancel: threading.Event | None = None,
     options: Mapping[str, Any] | None = None,
+    explain: float = EXPLAIN,
 ) -> Result:
     """Find a plan, and prove how good it is as far as the method and the limits allow.
 
@@ -119,6 +123,9 @@ def solve(
         Set it from another thread to stop; the best plan so far is returned.
     options
         The method's own options; see :func:`offload.methods`.
+    explain
+        Wall seconds at most, within the time limit, for finding out which requirements conflict
+        where it is proved that there is no plan; 0 for not at all. See ``Result.conflict``.
 
     Returns
     -------
@@ -138,7 +145,7 @@ def solve(
     """
     began = time.monotonic()
     goal = goal_of(problem, minimize, limits)
-    _check_arguments(time_limit, work_limit, gap, threads, seed)
+    _check_arguments(time_limit, work_limit, gap, threads, seed, explain)
     chosen = dict(options or {})
     entry = None if method == "auto" else registry.find(method)
     if entry is not None:
@@ -168,10 +175,26 @@ def solve(
             request.start = portfolio.quick(request)  # what is known prunes the search
         answer = run(request)
     judge.report(answer.plan, answer.bound)
-    return _result(judge, answer, request, method, target)
+    conflict = None
+    if judge.plan is None and answer.infeasible and explain > 0:
+        conflict = _conflict(request, explain)
+    return _result(judge, answer, request, method, target, conflict)
 
 
-def _result(judge: _Judge, answer: Answer, request: Request, method: str, target: float) -> Result:
+def _conflict(request: Request, seconds: float) -> Conflict | None:
+    from offload.conflicts.explaining import explain
+
+    deadline = min(request.deadline, time.monotonic() + seconds)
+    return explain(
+        request.problem, request.goal, deadline, threads=request.threads, seed=request.seed,
+        cancel=request.cancel,
+    )  # fmt: skip
+
+
+def _result(
+    judge: _Judge, answer: Answer, request: Request, method: str, target: float,
+    conflict: Conflict | None,
+) -> Result:  # fmt: skip
     plan, objective, bound = judge.plan, None, None
     gap, stopped, reason = None, answer.stopped, answer.reason
     if plan is not None:
@@ -201,7 +224,7 @@ def _result(judge: _Judge, answer: Answer, request: Request, method: str, target
     result = Result(
         status, plan, objective, bound, gap, stopped, method,
         time.monotonic() - judge.began, request.seed, request.goal.minimize,
-        request.goal.limits, options, _versions(answer), reason,
+        request.goal.limits, options, _versions(answer), reason, conflict,
     )  # fmt: skip
     if plan is not None:
         plan.result = result.summary()
@@ -227,11 +250,11 @@ def _versions(answer: Answer) -> dict[str, str]:
 
 def _check_arguments(
     time_limit: float | None, work_limit: float | None, gap: float | None,
-    threads: int | None, seed: int,
+    threads: int | None, seed: int, explain: float,
 ) -> None:  # fmt: skip
     for name, value, least in (
         ("time_limit", time_limit, 0.0), ("work_limit", work_limit, 0.0), ("gap", gap, 0.0),
-        ("threads", threads, 1), ("seed", seed, 0),
+        ("threads", threads, 1), ("seed", seed, 0), ("explain", explain, 0.0),
     ):  # fmt: skip
         if value is not None and not value >= least:
             raise OffloadError(f"{name}: must be >= {least}, got {value!r}")
@@ -317,7 +340,7 @@ def compare(
         try:
             result = solve(
                 problem, name, goal.minimize, goal.limits, time_limit, seed=seed, threads=threads,
-                on_progress=on_progress, cancel=cancel,
+                on_progress=on_progress, cancel=cancel, explain=0,
             )  # fmt: skip
         except SolverUnavailable as error:
             rows.append({"method": name, "status": "unavailable", "reason": str(error)})

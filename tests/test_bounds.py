@@ -29,7 +29,7 @@ from offload.metrics import objective
 from offload.problem import METRICS, Data
 
 ROUNDING = 1 + 1e-12
-EXACT = registry.find("cpsat").honours - {"limits"}
+EXACT = registry.find("milp").honours - {"limits"}
 DECODED = tuple(name for name in FEATURES if name not in ("splitting", "limits", "channels"))
 
 # Ways to reckon with less, as large instances are: (module and name, value)
@@ -107,10 +107,7 @@ def brute(problem: Problem, seed: int, tight: dict[str, int]) -> None:
         return
     limits = hard_limits(plans, seed)
     assert refuted(problem, limits) is None, f"instance {seed}, {limits}"
-    within = plans.holds.copy()
-    rows = np.flatnonzero(within)
-    found = offload.evaluate(problem, plans.nodes[rows], plans.order[rows], limits=limits)
-    within[rows] = found.feasible
+    within = plans.within(limits)
     for weights in mixtures(seed):
         value = objective(plans.metrics, weights)
         least, limited = float(value[plans.holds].min()), float(value[within].min())

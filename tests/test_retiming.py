@@ -2,51 +2,78 @@
 
 from __future__ import annotations
 
-import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from decisions import draw_decisions
+from decisions import BUSY, draw_decisions
 from drawing import draw_problem
 from numpy.typing import NDArray
 
 import offload
-from offload import Edge, Graph, Link, Network, Node, Problem, Task, registry
+from offload import Edge, Graph, Link, Network, Node, Plan, Problem, Task, registry
 from offload.retiming import retime
+from offload.transfers import EDGE
 
 HONOURED = sorted(registry.find("cpsat").honours - {"limits", "deadline"})
 
 
-def test_a_decoded_plan_is_never_made_worse() -> None:
-    retimed = 0
-    for seed in range(60):
-        problem = draw_problem(seed, HONOURED, tasks=(2, 8), nodes=(1, 3))
-        decisions = draw_decisions(problem, seed)
-        found = offload.evaluate(problem, decisions.nodes, decisions.order)
+def again(plan: Plan, stretch: float = 1.0, later: float = 0.0) -> Plan:
+    """A plan's own orders, re-timed; its starts may be stretched and shifted before."""
+    tables, rows, nodes = plan.problem.tables, plan.transfers, plan.nodes
+    parts = tables.transfer(rows.size, rows.src, rows.dst, rows.codec)
+    codecs = np.full(tables.edges, -1)
+    for x in np.flatnonzero(rows.kind == EDGE).tolist():
+        edges = tables.item_edges.of(int(rows.ref[x]))
+        codecs[edges[nodes[tables.edge_dst[edges]] == rows.dst[x]]] = rows.codec[x]
+    copies = np.zeros((len(plan.problem.data), tables.nodes), bool)
+    copies[plan.copies.data, plan.copies.node] = True
+    begin = stretch * (rows.start + parts.encode) + later
+    names = zip(rows.kind.tolist(), rows.ref.tolist(), rows.dst.tolist(), strict=True)
+    ends = zip(begin.tolist(), (begin + parts.serialise).tolist(), strict=True)
+    start = stretch * plan.parts.start + later
+    return retime(
+        plan.problem, nodes, start, start + (plan.parts.finish - plan.parts.start),
+        plan.parts.mode, codecs=codecs, copies=copies, holds=dict(zip(names, ends, strict=True)),
+    )  # fmt: skip
+
+
+def decoded() -> Iterator[tuple[str, Plan]]:
+    """Plans that hold, decoded from random decisions: with all features, and with busy links."""
+    for seed in range(80):
+        busy = sorted({*BUSY, "copies"})
+        features = busy if seed % 2 else HONOURED
+        problem = draw_problem(seed, features, tasks=(2, 8), nodes=(1, 3))
+        found = offload.evaluate(problem, *draw_decisions(problem, seed))
         for b in np.flatnonzero(found.feasible).tolist():
-            plan = retime(problem, found.nodes[b], found.start[b], found.finish[b])
-            assert offload.check(problem, plan) == [], f"instance {seed}, plan {b}"
-            late = 1e-9 * found.metrics["latency"][b]
-            assert (plan.parts.finish <= found.finish[b] + late).all(), f"instance {seed}"
-            again = retime(problem, found.nodes[b], plan.parts.start, plan.parts.finish)
-            np.testing.assert_array_equal(again.parts.start, plan.parts.start)
-            retimed += 1
-    assert retimed > 60
+            yield f"instance {seed}, plan {b}", found.plan(b)
+
+
+def test_a_decoded_plan_is_never_made_worse() -> None:
+    retimed, waited = 0, 0
+    for where, plan in decoded():
+        made = again(plan)
+        assert offload.check(plan.problem, made) == [], where
+        late = 1e-9 * plan.metrics["latency"]
+        assert (made.parts.finish <= plan.parts.finish + late).all(), where
+        once_more = again(made)
+        np.testing.assert_allclose(once_more.parts.start, made.parts.start, rtol=1e-12)
+        retimed += 1
+        rows, source = made.transfers, np.append(made.parts.finish, 0.0)
+        sender = np.full(len(rows.kind), -1)
+        sender[rows.kind == EDGE] = plan.problem.tables.item_src[rows.ref[rows.kind == EDGE]]
+        waited += int((rows.start > source[sender] + late).sum())
+    assert retimed > 100
+    assert waited > 30
 
 
 def test_waiting_for_nothing_is_left_out() -> None:
-    for seed in range(40):
-        problem = draw_problem(seed, HONOURED, tasks=(2, 8), nodes=(1, 3))
-        decisions = draw_decisions(problem, seed)
-        found = offload.evaluate(problem, decisions.nodes, decisions.order)
-        dice = random.Random(seed)
-        for b in np.flatnonzero(found.feasible).tolist():
-            exact = retime(problem, found.nodes[b], found.start[b], found.finish[b])
-            # Twice as late, and on whole ticks: as a solver on a grid may have it.
-            start = 2 * exact.parts.start + dice.choice([0.0, 3.0])
-            finish = start + (exact.parts.finish - exact.parts.start)
-            stretched = retime(problem, found.nodes[b], start, finish)
-            assert offload.check(problem, stretched) == [], f"instance {seed}, plan {b}"
+    for where, plan in decoded():
+        exact = again(plan)
+        # Twice as late, and on whole ticks: as a solver on a grid may have it.
+        assert offload.check(plan.problem, again(exact, 2.0, 3.0)) == [], where
+        shifted = again(exact, later=3.0)
+        np.testing.assert_allclose(shifted.parts.start, exact.parts.start, rtol=1e-12)
 
 
 @pytest.fixture

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from offload.cli.output import plain
 from offload.cli.progress import goal_text
-from offload.cli.units import count, metric, number, percent
 from offload.cli.values import describe
+from offload.units import count, metric, number, percent
 
 if TYPE_CHECKING:
+    from offload.conflicts.requirements import Conflict
     from offload.plan import Plan, Result
 
 __all__ = [
     "STYLES",
+    "conflict_lines",
     "headline",
     "metric_lines",
     "node_lines",
@@ -34,6 +36,7 @@ _STOPPED = {
     "time": "time limit", "work": "work limit", "cancelled": "cancelled", "gap": "gap reached",
 }  # fmt: skip
 _COLUMN = 40  # width of one of two columns of metrics
+_MOST = 12  # requirements of a conflict that are shown
 _TWO_COLUMNS = 70  # columns from which there is room for both
 
 
@@ -113,6 +116,16 @@ def node_lines(plan: Plan, width: int) -> list[str]:
     return [f"{nodes}, {moves}", *([f"  {', '.join(shown)}{more}"] if shown else [])]
 
 
+def conflict_lines(conflict: Conflict) -> list[str]:
+    """Which requirements conflict: what each asks for, where it stands, how to relax it."""
+    shown = conflict.requirements[:_MOST]
+    lines = [conflict.heading + (":" if shown else "")]
+    for one in shown:
+        lines += [f"  {plain(one.text)}", f"    {plain(one.path)}: {plain(one.fix)}"]
+    more = len(conflict.requirements) - len(shown)
+    return [*lines, f"  and {more} more (--json lists them all)"] if more else lines
+
+
 def run_line(result: Result) -> str:
     """By which method, in what time, with which seed and versions."""
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
@@ -124,7 +137,7 @@ def result_json(result: Result) -> dict[str, Any]:
     """Everything but the plan's rows, for machines."""
     plan = result.plan
     if plan is None:
-        return {**result.summary(), "metrics": None, "assignment": None}
+        return {"conflict": None, **result.summary(), "metrics": None, "assignment": None}
     ids = plan.problem.tables
     assignment: dict[str, Any] = {}
     for i, k in zip(plan.parts.task.tolist(), plan.parts.node.tolist(), strict=True):

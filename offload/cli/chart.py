@@ -9,9 +9,9 @@ import numpy as np
 
 from offload.cli.gantt import Bar, Lane, density, gantt_lines, name_width, shade_lines
 from offload.cli.output import plain
-from offload.cli.units import count
 from offload.plan import Plan
 from offload.transfers import EDGE
+from offload.units import count
 
 __all__ = ["chart_lines", "shown_nodes"]
 

@@ -67,7 +67,7 @@ def command(
 
 def _print(session: Session, plan: Plan, found: list[Violation]) -> None:
     from offload.cli.answer import metric_lines, node_lines
-    from offload.cli.units import count
+    from offload.units import count
 
     if found:
         session.print(f"does not hold: {count(len(found), 'violation')}", style="bold red")

@@ -98,8 +98,8 @@ def _print(session: Session, frame: pd.DataFrame, minimize: dict[str, float]) ->
     from offload.cli.answer import reason_text
     from offload.cli.output import table
     from offload.cli.progress import goal_text
-    from offload.cli.units import metric, number, percent
     from offload.cli.values import describe
+    from offload.units import metric, number, percent
 
     show = goal_text(minimize)
     wide = session.width >= _WIDE

@@ -214,7 +214,7 @@ def _record(file: str, target: str, problem: Problem) -> dict[str, Any]:
 
 def _say(session: Session, target: str, problem: Problem) -> None:
     from offload.cli.output import folded
-    from offload.cli.units import count
+    from offload.units import count
 
     graph = problem.graph
     session.print(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from offload.cli.output import cut
-from offload.cli.units import number
+from offload.units import number
 
 __all__ = [
     "Bar",

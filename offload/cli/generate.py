@@ -148,7 +148,7 @@ def _record(problem: Problem, output: str) -> dict[str, Any]:
 
 
 def _say(session: Session, problem: Problem, output: str) -> None:
-    from offload.cli.units import count
+    from offload.units import count
 
     graph = problem.graph
     session.print(

@@ -11,9 +11,9 @@ from rich.cells import cell_len
 
 from offload.bounds import metric_bounds
 from offload.cli.output import Session, cut, folded, plain, table
-from offload.cli.units import count, metric, number, quantity
 from offload.cli.values import describe
 from offload.features import FEATURES, features_used
+from offload.units import count, metric, number, quantity
 
 if TYPE_CHECKING:
     from offload.problem import Link, Node, Problem

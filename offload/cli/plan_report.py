@@ -11,7 +11,7 @@ from offload.cli.chart import chart_lines, shown_nodes
 from offload.cli.critical import Step, critical_chain, memory_peaks
 from offload.cli.gantt import load_bar, name_width
 from offload.cli.output import Session, cut, folded, plain, table
-from offload.cli.units import count, percent, quantity
+from offload.units import count, percent, quantity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -71,7 +71,7 @@ def _record(measured: Measured) -> dict[str, Any]:
 
 def _say(session: Session, measured: Measured) -> None:
     from offload.cli.output import table
-    from offload.cli.units import number, quantity
+    from offload.units import number, quantity
 
     node = measured.node
     session.print(f"{node.id}: {quantity(node.speed, 'op/s')}, memory {quantity(node.memory, 'B')}")

@@ -92,7 +92,7 @@ _UNITS = {
 
 def _text(profile: Profile, figure: str) -> str:
     """A figure for people; prices by the hour, and those of links by the gigabyte."""
-    from offload.cli.units import quantity
+    from offload.units import quantity
 
     value = profile.get(figure)
     if value is None:

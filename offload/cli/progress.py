@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from offload.cli.output import Session, complain
-from offload.cli.units import metric, number, percent
+from offload.units import metric, number, percent
 
 if TYPE_CHECKING:
     from offload.plan import Progress

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,6 +78,13 @@ def command(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="An option of the method; repeat for several."),
     ] = None,
+    explain: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Where no plan exists, find out for so long at most what conflicts; 0 is off.",
+        ),
+    ] = "5",
     output: Annotated[
         str | None,
         typer.Option(
@@ -111,6 +119,7 @@ def command(
     session = Session.of(context, verbose=verbose, quiet=quiet, ascii=ascii)
     weights, bounds = goal(minimize, limit)
     options, seconds = method_options(option), duration(time_limit)
+    patience = duration(explain, "--explain")
     one_standard_input(INSTANCE=instance, **{"--start": start})
     if no_save and output is not None:
         raise wrong("--no-save", "cannot be combined with --output", output, "give one of them")
@@ -133,6 +142,7 @@ def command(
             problem, method=method, minimize=weights, limits=bounds, time_limit=seconds,
             work_limit=work_limit, gap=gap, threads=threads, seed=seed, start=first,
             on_progress=meter.update, cancel=cancel, options=options,
+            explain=inf if patience is None else patience,
         )  # fmt: skip
         # Saved in here, where a late signal cannot end the process before the file is written.
         if target is None or target == "-" or (result.plan is None and output is None):
@@ -179,11 +189,20 @@ def _check_writable(target: str | None) -> None:
 
 
 def _show(session: Session, result: Result, saved: str | None, gantt: bool | None) -> None:
-    from offload.cli.answer import STYLES, headline, metric_lines, node_lines, run_line
+    from offload.cli.answer import (
+        STYLES,
+        conflict_lines,
+        headline,
+        metric_lines,
+        node_lines,
+        run_line,
+    )
 
     session.print(headline(result), style=STYLES.get(result.status))
     session.print(run_line(result))
     plan = result.plan
+    if result.conflict is not None:
+        session.print("", *conflict_lines(result.conflict))
     if plan is not None:
         session.print(
             "", *metric_lines(plan.metrics, session.width), "", *node_lines(plan, session.width)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from offload import registry
+from offload.bounds import proved
 from offload.features import features_used
 from offload.plan import Plan
 from offload.registry import Answer, Entry, Request
@@ -90,7 +91,7 @@ def run_all(request: Request, methods: Iterable[Entry], stop_early: bool = True)
     for entry in methods:
         if stopped := request.stopped:
             break
-        if stop_early and best is not None and value <= request.bound / (1 - request.gap):
+        if stop_early and best is not None and proved(value, request.bound, request.gap):
             break
         cost = _cost(tables, entry.name)
         if cost * second > request.seconds_left:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from offload.cli.units import count, metric, number, percent, quantity
+from offload.units import count, metric, number, percent, quantity
 
 
 @pytest.mark.parametrize(
