@@ -1,7 +1,11 @@
-"""The method `auto`: heuristics at once, then local search, then an exact method with the best."""
+"""The methods `auto` and `exact`: heuristics, local search, bounds and an exact method in turn.
+
+Each goes on from the best plan and the best bound of those before it.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from math import inf
@@ -9,15 +13,16 @@ from math import inf
 import numpy as np
 
 from offload import registry
+from offload.bounding.spending import SPENT
 from offload.errors import SolverUnavailable
-from offload.features import features_used
+from offload.features import Goal, features_used
 from offload.heuristics.additive_costs import additive
 from offload.heuristics.best_of import constructive, run_all
 from offload.plan import Plan
 from offload.registry import Answer, Entry, Request
 from offload.transfers import required_transfers
 
-__all__ = ["auto", "empty", "quick"]
+__all__ = ["auto", "empty", "exact", "first", "quick"]
 
 _QUICK = ("heft", "mct", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
 _LARGE = 5_000  # tasks above which two of them have to do
@@ -26,10 +31,13 @@ _DRAWS = 200  # of that, for each task
 _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
 _MENDING = 0.25  # of the time, at most, if there is a plan already
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
-_PROVED = 30  # tasks up to which an exact method is left to itself
-_HINTED = 150  # tasks up to which it follows local search; above, nothing follows that
-_SHARE = 0.25  # of the time for local search before an exact method
+_HINTED = 150  # tasks up to which an exact method follows local search in `auto`
+_SHARES = ((30, 0.03), (60, 0.1), (inf, 0.25))  # of the time for local search, by tasks
+_PROVING = 0.1  # of the time for it at most where proofs are asked for
+_LEAST = 0.2  # seconds for it at least
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
+_RESCUING = 0.3  # of the time for a plan that keeps the limits, where heuristics found none
+_BOUNDING = 0.4  # of the time for bounds on sums over tasks and transfers
 
 
 def empty(request: Request) -> Answer:
@@ -95,61 +103,122 @@ def _constructed(request: Request, names: list[str]) -> Answer:
     return answer
 
 
-def auto(request: Request) -> Answer:
-    """The fast heuristics, local search, and a proof where the instance is small enough.
+def first(request: Request) -> None:
+    """Report the plan of the fastest good heuristic, before anything else is looked at."""
+    entry = registry.entries()[_QUICK[0]]
+    if set(features_used(request.problem, request.goal)) <= entry.honours:
+        run_all(replace(request, work_limit=0.0), [entry])
 
-    Up to 30 tasks an exact method goes on from the best plan at once; up to 150 local search takes
-    a quarter of the time before that; above, or where the exact method does not honour the
-    instance, all heuristics and then local search take the rest, or local search alone where the
-    goal is a sum over tasks and transfers.
+
+def auto(request: Request) -> Answer:
+    """Heuristics, local search, and a proof where the instance is small enough.
+
+    Up to 150 tasks an exact method follows local search. Above, or where none honours the instance,
+    all heuristics and then local search take the time, or local search alone where the goal is a
+    sum over tasks and transfers.
     """
-    names = _quick_names(request)
-    answer = _quick(request, names)
-    exact = _exact(request)
-    tasks = request.problem.tables.tasks
+    tables = request.problem.tables
+    found = _engines(request)
+    small = tables.tasks <= _HINTED and tables.edges * tables.nodes**2 <= _EXACT
+    if not (found and small):
+        return _without_proof(request)
+    answer = _begun(request)
+    share = next(share for most, share in _SHARES if tables.tasks <= most)
+    return _proved(request, _searched(request, answer, share), found)
+
+
+def exact(request: Request) -> Answer:
+    """Every bound and proof there is, after a short local search.
+
+    Where the goal is a sum over tasks and transfers, bounds by sets of tasks for nodes and a
+    mixed-integer program; constraint programming elsewhere.
+    """
+    tables = request.problem.tables
+    share = min(_PROVING, *(share for most, share in _SHARES if tables.tasks <= most))
+    answer = _begun(request) if request.start is None else Answer(request.start)
+    return _proved(request, _searched(request, answer, share), _engines(request))
+
+
+def _begun(request: Request) -> Answer:
+    """The best plan of the fast heuristics, or of a search for one that keeps the limits."""
+    answer = _quick(request, _quick_names(request))
+    start, weights = request.start, request.goal.minimize
+    if start is not None and (
+        answer.plan is None or start.objective(weights) < answer.plan.objective(weights)
+    ):
+        answer.plan = start
+    if answer.plan is None and not request.stopped:
+        answer.plan = _rescued(request)
+    return answer
+
+
+def _without_proof(request: Request) -> Answer:
+    """What heuristics and local search find."""
+    answer = _begun(request)
     if _done(request, answer):
         return answer
-    if exact is None and _sums(request):
-        answer = _searched(request, answer, 1.0 if answer.plan is not None else 1 - _SHARE)
+    if _sums(request):
+        answer = _searched(request, answer, 1.0 if answer.plan is not None else 1 - _PROVING)
         if answer.plan is not None:
             return answer
-    if exact is None:
-        rest = [entry for entry in constructive(request) if entry.name not in names]
-        asked = replace(request, start=answer.plan)
-        if answer.plan is not None:
-            asked.work_limit = 0.0
-        others = run_all(asked, rest)
-        if others.plan is not None:
-            answer = others
-        return _searched(request, answer, 1.0)
-    if _PROVED < tasks <= _HINTED:
-        answer = _searched(request, answer, _SHARE)
-        if _done(request, answer):
-            return answer
+    names = _quick_names(request)
+    rest = [entry for entry in constructive(request) if entry.name not in names]
+    asked = replace(request, start=answer.plan)
+    if answer.plan is not None:
+        asked.work_limit = 0.0
+    others = run_all(asked, rest)
+    return _searched(request, others if others.plan is not None else answer, 1.0)
+
+
+def _proved(request: Request, answer: Answer, engines: list[Entry]) -> Answer:
+    """What bounds and then exact methods make of a plan."""
+    if _done(request, answer):
+        return answer
+    bound = request.bound
+    columns = registry.entries().get("node-columns")
+    if columns is not None and answer.plan is not None and set(request.goal.minimize) & set(SPENT):
+        soon = time.monotonic() + min(_BOUNDING * request.seconds_left, _PATIENCE)
+        asked = replace(request, start=answer.plan, deadline=min(soon, request.deadline))
+        bound = max(bound, _run(columns, asked).bound or bound)
+    for entry in engines:
+        if _done(request, answer, bound):
+            break
+        proof = _run(entry, replace(request, start=answer.plan, bound=bound))
+        if proof.infeasible:
+            return proof
+        if proof.plan is not None:
+            answer = replace(proof, bound=max(bound, proof.bound or bound))
+        if proof.stopped or proof.plan is not None:
+            break
+    return answer
+
+
+def _run(entry: Entry, request: Request) -> Answer:
+    """A method with its own options; nothing where it is not installed."""
     try:
-        proof = exact.load()(replace(request, start=answer.plan, options={}))
+        return entry.load()(replace(request, options={}))
     except SolverUnavailable:
-        return _searched(request, answer, 1.0)
-    proof.plan = proof.plan or answer.plan
-    return proof
+        return Answer(request.start)
 
 
-def _done(request: Request, answer: Answer) -> bool:
+def _engines(request: Request) -> list[Entry]:
+    """The exact methods that honour the instance, the likeliest to prove it first."""
+    used = set(features_used(request.problem, request.goal))
+    names = ("milp", "cpsat") if _sums(request) else ("cpsat", "milp")
+    known = registry.entries()
+    ours = [known[name] for name in names]
+    others = [e for e in known.values() if e.kind == "exact" and e.name not in (*names, "exact")]
+    return [entry for entry in (*ours, *others) if used <= entry.honours]
+
+
+def _done(request: Request, answer: Answer, bound: float = -inf) -> bool:
     """Whether there is nothing left to do: no time, or a plan as good as its bound."""
     if request.stopped:
         return True
     if answer.plan is None:
         return False
-    return answer.plan.objective(request.goal.minimize) * (1 - request.gap) <= request.bound
-
-
-def _exact(request: Request) -> Entry | None:
-    """The exact method, if it honours the instance and is likely to improve on heuristics."""
-    tables = request.problem.tables
-    entry = registry.entries()["cpsat"]
-    honoured = set(features_used(request.problem, request.goal)) <= entry.honours
-    small = tables.tasks <= _HINTED and tables.edges * tables.nodes**2 <= _EXACT
-    return entry if honoured and small else None
+    value = answer.plan.objective(request.goal.minimize)
+    return value * (1 - request.gap) <= max(bound, request.bound)
 
 
 def _searched(request: Request, answer: Answer, share: float) -> Answer:
@@ -161,9 +230,48 @@ def _searched(request: Request, answer: Answer, share: float) -> Answer:
         return answer
     deadline = request.deadline
     if share < 1 or (deadline == inf and request.work_limit is None):
-        deadline = time.monotonic() + min(share * request.seconds_left, _PATIENCE)
+        seconds = max(_LEAST, min(share * request.seconds_left, _PATIENCE))
+        deadline = min(deadline, time.monotonic() + seconds)
     found = entry.load()(replace(request, deadline=deadline, start=answer.plan, options={}))
     if found.plan is None:
         found.plan = answer.plan
         found.reason = answer.reason or found.reason
     return found
+
+
+class _Either(threading.Event):
+    """Set when it is set, or the caller's event is."""
+
+    def __init__(self, other: threading.Event | None) -> None:
+        super().__init__()
+        self.other = other
+
+    def is_set(self) -> bool:
+        """Whether one of the two is."""
+        return super().is_set() or (self.other is not None and self.other.is_set())
+
+
+def _rescued(request: Request) -> Plan | None:
+    """A plan that keeps the limits, by searches for little of what they limit and nothing else."""
+    goal, entry = request.goal, registry.entries()["anneal"]
+    weights = {metric: 1 / limit for metric, limit in goal.limits.items() if limit > 0}
+    if not weights or not set(features_used(request.problem, goal)) <= entry.honours:
+        return None
+    found: list[Plan] = []
+    enough = _Either(request.cancel)
+
+    def hear(plan: Plan | None, bound: float | None) -> None:
+        if plan is not None and not found and request.keeps(plan):
+            found.append(plan)
+            request.report(plan, None)
+            enough.set()
+
+    seconds = min(_RESCUING * request.seconds_left, _PATIENCE)
+    asked = replace(
+        request, goal=Goal(weights, {}), start=None, bound=-inf, options={}, report=hear,
+        cancel=enough, deadline=min(request.deadline, time.monotonic() + seconds),
+    )  # fmt: skip
+    asked.start = run_all(replace(asked, work_limit=0.0), [registry.entries()[_QUICK[0]]]).plan
+    if not found and asked.start is not None:
+        entry.load()(asked)
+    return found[0] if found else None

@@ -270,6 +270,10 @@ _TABLE = (
         },
     ),
     Entry(
+        "exact", "offload.portfolio:exact", "exact", _WHOLE, _PROOF,
+        "heuristics, local search, bounds and exact methods in turn; see offload/portfolio.py",
+    ),
+    Entry(
         "cpsat", "formulations.cpsat:solve", "exact", _WHOLE, _PROOF,
         "constraint programming, OR-Tools CP-SAT; see formulations/cpsat.py",
         {"horizon": "ticks of the time grid at most; the default is what the gap needs"},

@@ -158,11 +158,14 @@ def solve(
     if start is not None:
         _take_start(judge, start)
     target = GAP if gap is None else gap
-    judge.report(None, lower_bound(problem, goal.minimize, goal.limits))
     request = Request(
         problem, goal, began + (inf if time_limit is None else time_limit), work_limit, target,
         threads, seed, judge.plan, chosen, cancel, judge.bound, judge.report,
     )  # fmt: skip
+    if entry is None and start is None and problem.graph.tasks:
+        portfolio.first(request)  # bounds take longer than a first plan
+    judge.report(None, lower_bound(problem, goal.minimize, goal.limits))
+    request.bound = judge.bound
     if judge.bound == inf:
         answer = Answer(infeasible=True, reason=refuted(problem, goal.limits))
     elif not problem.graph.tasks and judge.plan is None:
@@ -171,7 +174,7 @@ def solve(
         answer = portfolio.auto(request)
     else:
         run = entry.load()
-        if entry.kind in ("exact", "search") and request.start is None:
+        if entry.kind in ("exact", "search", "bound") and request.start is None:
             request.start = portfolio.quick(request)  # what is known prunes the search
         answer = run(request)
     judge.report(answer.plan, answer.bound)
