@@ -101,13 +101,14 @@ class _Search:
             self.best.exhausted()
         return run is None or run.answered
 
-    def _ask(self, grid: Grid, budget: float) -> bool:
+    def _ask(self, grid: Grid, slot: float) -> bool:
         """Ask for plans up to some values; whether the grid takes the plan known for one."""
-        best, targets = self.best, Targets(budget / _QUESTIONS)
+        best, targets = self.best, Targets(slot)
+        budget = _QUESTIONS * slot
         while not (self._ended or targets.exhausted) and budget > 0:
             target = targets.value(max(best.bound, 0.0), best.value * (1 - self.request.gap / 2))
             known = best.value
-            run = self._run(grid, target, targets.slot, question=True)
+            run = self._run(grid, target, slot, question=True)
             if self.stopped:
                 return True
             budget -= 0.0 if run is None else run.spent

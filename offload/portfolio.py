@@ -34,7 +34,7 @@ _EXACT = 200_000  # pairs of places over all edges up to which an exact model is
 _HINTED = 150  # tasks up to which an exact method follows local search in `auto`
 _SHARES = ((30, 0.03), (60, 0.1), (inf, 0.25))  # of the time for local search, by tasks
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
-_LEAST = 0.2  # seconds for it at least
+_FOR_PAIRS = 1e-3  # seconds of it for each pair of tasks at most
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
 _RESCUING = 0.3  # of the time for a plan that keeps the limits, where heuristics found none
 _BOUNDING = 0.4  # of the time for bounds on sums over tasks and transfers
@@ -230,7 +230,10 @@ def _searched(request: Request, answer: Answer, share: float) -> Answer:
         return answer
     deadline = request.deadline
     if share < 1 or (deadline == inf and request.work_limit is None):
-        seconds = max(_LEAST, min(share * request.seconds_left, _PATIENCE))
+        tasks = request.problem.tables.tasks
+        seconds = min(share * request.seconds_left, _PATIENCE)
+        if share < 1:
+            seconds = min(seconds, _FOR_PAIRS * tasks**2)
         deadline = min(deadline, time.monotonic() + seconds)
     found = entry.load()(replace(request, deadline=deadline, start=answer.plan, options={}))
     if found.plan is None:
