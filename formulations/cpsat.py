@@ -34,7 +34,7 @@ _SLOT_SECONDS = 0.3, 3.0  # else it is this at least and at most,
 _SLOT_SHARE = 0.02  # and a share of the time left
 _LONGER = 3.0  # times the last turn
 _QUESTIONS = 3  # that a turn has time for, if none is answered
-_NEAR = 0.05  # gap from which on the proof is near
+_NEAR = 0.05  # gap from which on the proof itself is asked for
 
 
 def solve(request: Request) -> Answer:
@@ -80,14 +80,14 @@ class _Search:
     def _search(self, grid: Grid) -> None:
         """Minimize and ask by turns, each longer than the last, until this grid has no more to say.
 
-        Minimizing gets more time only where it got on, or where the proof is near.
+        Minimizing gets more time only where it gets on.
         """
         minimizing = asking = self.slot
         while not self._ended:
             known = self.best.value, self.best.bound
             if self._minimize(grid, minimizing):
                 return
-            if self.best.gap <= _NEAR or known != (self.best.value, self.best.bound):
+            if known != (self.best.value, self.best.bound):
                 minimizing *= _LONGER
             if not self._ended and self.best.plan is not None:
                 if self._ask(grid, asking):
@@ -116,9 +116,11 @@ class _Search:
                 best.raise_bound(target * (1 - 1e-8))
                 targets.answered(0.0)
             elif run.infeasible:
-                best.raise_bound(run.model.in_reals(target))
+                best.raise_bound(run.model.refuted(target))
                 targets.answered(run.spent)
             elif not run.answered:
+                if best.gap <= _NEAR:
+                    return False  # nothing but the whole proof is worth a question
                 targets.unanswered()
             elif best.value < known:
                 targets.answered(run.spent)
@@ -140,7 +142,7 @@ class _Search:
             return None
         if model is None:
             return None
-        if best.plan is not None:
+        if best.plan is not None and not question:
             hint(model, best.plan)
         run = Run(model, best, question=question)
         run.run(slot, deterministic=self.deterministic)

@@ -56,6 +56,9 @@ __all__ = ["Model", "Stopped", "build"]
 _LOAD_CUTS = range(25, 301)  # tasks for which load cuts over ancestors and descendants pay
 
 
+_FEW = 2  # nodes up to which pairs of them are as few as rows
+
+
 class Stopped(Exception):
     """The time was up, or a cancel came, before the model was complete."""
 
@@ -86,6 +89,7 @@ class Model:
         self.early = grid.lengths(self.head)
         self.late = grid.lengths(self.tail)
         self.horizon = self._horizon()
+        self.together: dict[int, cp_model.IntVar] = {}
         self.goals: Goals
 
     def _lasting(self) -> NDArray[np.float64]:
@@ -137,6 +141,14 @@ class Model:
         """
         noise = self.goals.objective.slope * self.grid.error * roundings(self.tables)
         return bound - noise - (0.0 if exact and not noise else 1e-12 * abs(bound))
+
+    def refuted(self, target: float) -> float:
+        """The bound that is proved if this model of plans up to a target has no solution."""
+        terms = list(self.goals.objective.terms.values())
+        if len(terms) == 1 and terms[0][0].index == self.makespan.index:
+            whole = (self.horizon + 1) * self.goals.unit + self.goals.objective.constant
+            return self.in_reals(max(target, whole), exact=True)
+        return self.in_reals(target)
 
     def stop_if_told(self) -> None:
         """Raise :class:`Stopped` once the caller wants no more."""
@@ -225,6 +237,8 @@ class Model:
             gaps = [int(beyond[k, l]) for k in rows for l in columns if part[k, l] >= 0]
             least = min(gaps, default=0)
             self.cp.add(self.start[j] >= self.start[i] + self.length[i] + least)
+            if single[rows].all() and self._by_togetherness(e, beyond, least):
+                continue
             for k in rows:
                 for l in columns:
                     both = (self.x[i, k], self.x[j, l])
@@ -234,6 +248,36 @@ class Model:
                         sent = int(part[k, l]) if single[k] else self.length[i] + int(beyond[k, l])
                         late = self.cp.add(self.start[j] >= self.start[i] + sent)
                         late.only_enforce_if(both)
+
+    def _by_togetherness(self, e: int, beyond: NDArray[np.int64], least: int) -> bool:
+        """Precedence where a delay does not depend on where it leads: a row for each node, or one.
+
+        h_e = 1 only if both ends are on one node;
+        start_j >= start_i + p_ik + c_ek if x_ik and not h_e.
+        """
+        i, j = int(self.tables.edge_src[e]), int(self.tables.edge_dst[e])
+        rows, columns = self.nodes_of[i], self.nodes_of[j]
+        away = {k: {int(beyond[k, l]) for l in columns if l != k} for k in rows}
+        stay = all(beyond[k, k] == least for k in rows if k in columns)
+        if len(columns) <= _FEW or not stay or any(len(v) > 1 or -1 in v for v in away.values()):
+            return False
+        delay = {k: values.pop() for k, values in away.items() if values}
+        if max(delay.values()) <= least:
+            return True
+        here = self.together[e] = self.cp.new_bool_var(f"h{e}")
+        for k in rows:
+            there = [self.x[j, k]] if k in columns else []
+            self.cp.add_bool_or(here.negated(), self.x[i, k].negated(), *there)
+        begun = self.start[i] + self.length[i]
+        if len(set(delay.values())) == 1:
+            late = self.cp.add(self.start[j] >= begun + delay[rows[0]])
+            late.only_enforce_if(here.negated())
+            return True
+        for k in rows:
+            if delay[k] > least:
+                late = self.cp.add(self.start[j] >= begun + delay[k])
+                late.only_enforce_if(here.negated(), self.x[i, k])
+        return True
 
     def heads_and_tails(self) -> None:
         """No start before the head of its place; after each task its tail still fits."""

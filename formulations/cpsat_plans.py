@@ -42,6 +42,8 @@ def hint(model: Model, plan: Plan) -> None:
         note(model.start[i], ticks(start))
         if i in model.goals.late:
             note(model.goals.late[i], ticks(max(0.0, finish - tables.due[i])))
+    for e, here in model.together.items():
+        note(here, int(nodes[tables.edge_src[e]] == nodes[tables.edge_dst[e]]))
     note(model.makespan, ticks(plan.metrics["latency"]))
     _note_transfers(model, plan, note, ticks)
     for variable, value in known.values():
