@@ -33,6 +33,7 @@ _SLOT_WORK = 0.5  # deterministic time for one question, where answers shall not
 _SLOT_SECONDS = 0.3, 3.0  # else it is this at least and at most,
 _SLOT_SHARE = 0.02  # and a share of the time left
 _LONGER = 3.0  # times the last turn
+_NEARLY = 2.0  # times the last one for minimizing where little is left to gain
 _QUESTIONS = 3  # that a turn has time for, if none is answered
 _NEAR = 0.05  # gap from which on the proof itself is asked for
 
@@ -80,7 +81,7 @@ class _Search:
     def _search(self, grid: Grid) -> None:
         """Minimize and ask by turns, each longer than the last, until this grid has no more to say.
 
-        Minimizing gets more time only where it gets on.
+        Minimizing gets more time only where it gets on, or a better plan would be a proof soon.
         """
         minimizing = asking = self.slot
         while not self._ended:
@@ -89,6 +90,8 @@ class _Search:
                 return
             if known != (self.best.value, self.best.bound):
                 minimizing *= _LONGER
+            elif self.best.gap <= _NEAR:
+                minimizing *= _NEARLY
             if not self._ended and self.best.plan is not None:
                 if self._ask(grid, asking):
                     return
@@ -144,6 +147,7 @@ class _Search:
             return None
         if best.plan is not None and not question:
             hint(model, best.plan)
+        best.raise_bound(model.whole(best.bound))
         run = Run(model, best, question=question)
         run.run(slot, deterministic=self.deterministic)
         self.stopped = run.stopped
@@ -159,7 +163,7 @@ def _grids(request: Request) -> list[Grid]:
     horizon = max(known["latency"], float(finite.max(initial=0.0)), 1e-300)
     own = natural_tick(finite, _MOST_TICKS)
     if own is not None and "horizon" not in request.options:
-        return [Grid(own[0], error=own[1])]
+        return [Grid(own[0], error=own[1], own=True)]
     # A path loses less than a tick by each rounding.
     wanted = 4 * roundings(tables) / max(request.gap, 1e-9)
     most = float(request.options.get("horizon", _FINEST))

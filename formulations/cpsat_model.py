@@ -27,7 +27,7 @@ Source: disjunctive scheduling with alternative resources as in Laborie, Rogerie
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
+from math import ceil, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,13 +142,25 @@ class Model:
         noise = self.goals.objective.slope * self.grid.error * roundings(self.tables)
         return bound - noise - (0.0 if exact and not noise else 1e-12 * abs(bound))
 
+    @property
+    def _latency_alone(self) -> bool:
+        terms = list(self.goals.objective.terms.values())
+        return len(terms) == 1 and terms[0][0].index == self.makespan.index
+
     def refuted(self, target: float) -> float:
         """The bound that is proved if this model of plans up to a target has no solution."""
-        terms = list(self.goals.objective.terms.values())
-        if len(terms) == 1 and terms[0][0].index == self.makespan.index:
+        if self._latency_alone:
             whole = (self.horizon + 1) * self.goals.unit + self.goals.objective.constant
             return self.in_reals(max(target, whole), exact=True)
         return self.in_reals(target)
+
+    def whole(self, bound: float) -> float:
+        """A bound lifted to the next whole tick, where only latency counts and all times are."""
+        if not (self.grid.own and self._latency_alone and isfinite(bound)):
+            return bound
+        ticks = bound / self.goals.unit
+        lifted = ceil(ticks - 1e-6) * self.goals.unit
+        return max(bound, self.in_reals(lifted, exact=True))
 
     def stop_if_told(self) -> None:
         """Raise :class:`Stopped` once the caller wants no more."""

@@ -37,11 +37,14 @@ class Grid:
         Whether durations are rounded in the plan's favour (a relaxation) or against it.
     error
         Most seconds by which a rounding went the wrong way: float noise around whole ticks.
+    own
+        Whether all times of the data are whole ticks: then so is the least latency.
     """
 
     tick: float
     relax: bool = True
     error: float = 0.0
+    own: bool = False
 
     def length(self, seconds: float) -> int:
         """A duration or delay in ticks; down when relaxing."""
