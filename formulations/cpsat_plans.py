@@ -23,7 +23,9 @@ __all__ = ["hint", "plan_of"]
 
 def hint(model: Model, plan: Plan) -> None:
     """Start the search from a plan: its decisions, and its times on the grid."""
-    tables, nodes, modes = model.tables, plan.nodes, plan.parts.mode
+    tables, nodes = model.tables, plan.nodes
+    modes = np.zeros_like(nodes)
+    modes[plan.parts.task] = plan.parts.mode
     if any((i, int(nodes[i])) not in model.x for i in range(tables.tasks)):
         return
     known: dict[int, tuple[cp_model.IntVar, int]] = {}
