@@ -81,6 +81,8 @@ def _note_transfers(
     for (d, k, l), f in model.data.fetch.items():
         note(f, int((READ, d, l) in sent and sent[READ, d, l][0] == k))
     for hold in model.links.holds:
+        note(hold.begin, 0)  # what is not sent may be anywhere
+    for hold in model.links.holds:
         if (hold.kind, hold.ref, hold.dst) in sent:
             note(hold.begin, ticks(sent[hold.kind, hold.ref, hold.dst][2]))
 
