@@ -93,6 +93,7 @@ class Messages:
     def of(self, item: int) -> dict[Way, cp_model.IntVar]:
         """y_hklc of one item, made on first use, with the constraints that tie it to the places."""
         if item not in self.made:
+            self.model.stop_if_told()
             self.made[item] = {
                 way: self.model.cp.new_bool_var(f"y{item},{way.src},{way.dst},{way.codec}")
                 for way in self.ways(item)

@@ -23,7 +23,9 @@ __all__ = ["hint", "plan_of"]
 
 def hint(model: Model, plan: Plan) -> None:
     """Start the search from a plan: its decisions, and its times on the grid."""
-    tables, nodes, modes = model.tables, plan.nodes, plan.parts.mode
+    tables, nodes = model.tables, plan.nodes
+    modes = np.zeros_like(nodes)
+    modes[plan.parts.task] = plan.parts.mode
     if any((i, int(nodes[i])) not in model.x for i in range(tables.tasks)):
         return
     known: dict[int, tuple[cp_model.IntVar, int]] = {}
@@ -80,6 +82,8 @@ def _note_transfers(
         note(copy, int(where in placed))
     for (d, k, l), f in model.data.fetch.items():
         note(f, int((READ, d, l) in sent and sent[READ, d, l][0] == k))
+    for hold in model.links.holds:
+        note(hold.begin, 0)  # what is not sent may be anywhere
     for hold in model.links.holds:
         if (hold.kind, hold.ref, hold.dst) in sent:
             note(hold.begin, ticks(sent[hold.kind, hold.ref, hold.dst][2]))

@@ -23,7 +23,7 @@ from offload.problem import METRICS
 from offload.transfers import EDGE
 
 EXACT = [entry.name for entry in registry.entries().values() if entry.kind == "exact"]
-FEW, ALL = range(30), range(30, 500)
+FEW, ALL = range(40), range(40, 500)
 SECONDS = 60.0
 
 
@@ -41,7 +41,7 @@ def _draw(seed: int, honours: frozenset[str], most: int) -> Problem:
     dice = random.Random(f"exact {seed}")
     features, tasks, nodes = sorted(honours - {"limits"}), (2, most), (2, 3)
     if seed % 4 == 3:
-        features = sorted({*BUSY, "allow", "apart", "copies"} & honours)
+        features = sorted({*BUSY, "allow", "apart", "copies", "deadline"} & honours)
         tasks = (min(3, most), most)
     elif seed % 4 != 1:
         features = dice.sample(features, len(features) // 3)
@@ -50,8 +50,8 @@ def _draw(seed: int, honours: frozenset[str], most: int) -> Problem:
     problem = draw_problem(seed, features, tasks=tasks, nodes=nodes)
     if seed % 4 == 3 and "channels" in honours:
         problem = _pinned(busier(problem, seed), seed)
-    if dice.random() < 0.3:  # deadlines that one plan is known to keep, made harder
-        problem = _hurried(problem, dice.choice([0.5, 0.7, 0.9]))
+    if dice.random() < 0.5:  # deadlines that one plan is known to keep, made harder
+        problem = _hurried(problem, dice.choice([0.4, 0.6, 0.9]))
     return problem
 
 
@@ -115,7 +115,7 @@ def _limits(dice: random.Random, plans: Everything) -> dict[str, float]:
     for name in dice.sample(METRICS, dice.choice([0, 0, 1, 2])):
         reached = np.unique(plans.metrics[name][plans.holds])
         limits[name] = float(dice.choice(reached[: len(reached) // 2 + 1].tolist()))
-        limits[name] *= dice.choice([1.0, 1.0, 1.05, 0.97])
+        limits[name] *= dice.choice([1.0, 1.0, 1.05, 0.9])
     return limits
 
 

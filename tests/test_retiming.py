@@ -9,6 +9,7 @@ import pytest
 from decisions import BUSY, draw_decisions
 from drawing import draw_problem
 from numpy.typing import NDArray
+from retimed import again
 
 import offload
 from offload import Edge, Graph, Link, Network, Node, Plan, Problem, Task, registry
@@ -16,26 +17,6 @@ from offload.retiming import retime
 from offload.transfers import EDGE
 
 HONOURED = sorted(registry.find("cpsat").honours - {"limits", "deadline"})
-
-
-def again(plan: Plan, stretch: float = 1.0, later: float = 0.0) -> Plan:
-    """A plan's own orders, re-timed; its starts may be stretched and shifted before."""
-    tables, rows, nodes = plan.problem.tables, plan.transfers, plan.nodes
-    parts = tables.transfer(rows.size, rows.src, rows.dst, rows.codec)
-    codecs = np.full(tables.edges, -1)
-    for x in np.flatnonzero(rows.kind == EDGE).tolist():
-        edges = tables.item_edges.of(int(rows.ref[x]))
-        codecs[edges[nodes[tables.edge_dst[edges]] == rows.dst[x]]] = rows.codec[x]
-    copies = np.zeros((len(plan.problem.data), tables.nodes), bool)
-    copies[plan.copies.data, plan.copies.node] = True
-    begin = stretch * (rows.start + parts.encode) + later
-    names = zip(rows.kind.tolist(), rows.ref.tolist(), rows.dst.tolist(), strict=True)
-    ends = zip(begin.tolist(), (begin + parts.serialise).tolist(), strict=True)
-    start = stretch * plan.parts.start + later
-    return retime(
-        plan.problem, nodes, start, start + (plan.parts.finish - plan.parts.start),
-        plan.parts.mode, 1e-9, codecs, copies, dict(zip(names, ends, strict=True)),
-    )  # fmt: skip
 
 
 def decoded() -> Iterator[tuple[str, Plan]]:
