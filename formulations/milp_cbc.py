@@ -1,4 +1,7 @@
-"""CBC as a child process in a directory of its own: both are gone when the solve ends."""
+"""CBC as a child process in a directory of its own: both are gone when the solve ends.
+
+They are gone too when this process is killed meanwhile: see :mod:`formulations.milp_guard`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ import pulp
 from pulp.apis.coin_api import COIN_CMD, PULP_CBC_CMD
 
 from formulations.milp_engine import POLL, TOLERANCE, Control, Outcome, pulp_status
+from formulations.milp_guard import Guard
 from offload.errors import SolverUnavailable
 
 __all__ = ["ChildCBC", "cbc_path", "cbc_version"]
@@ -71,13 +75,13 @@ class ChildCBC(COIN_CMD):
         """Write the problem (a minimization), run the child, read solution and log."""
         objective: Any = lp.objective
         self._constant = float(objective.constant)  # CBC drops it
-        with tempfile.TemporaryDirectory(prefix="offload-cbc-") as folder:
+        with tempfile.TemporaryDirectory(prefix="offload-cbc-") as folder, Guard(folder) as guard:
             place = Path(folder)
             variables, names, _, _ = lp.writeMPS(str(place / "problem.mps"), rename=1)
             columns = {names[v.name]: v for v in variables}
             if self.control.warm:
                 self._write_start(place / "start.sol", columns)
-            reason = self._run(place)
+            reason = self._run(place, guard)
             self._read_solution(place / "found.sol", columns)
             self._read_log((place / "log").read_text(errors="replace"), lp, reason)
         status, solution = pulp_status(self.outcome)
@@ -106,7 +110,7 @@ class ChildCBC(COIN_CMD):
         command += ["-solve", "-printingOptions", "all", "-solution", str(place / "found.sol")]
         return command
 
-    def _run(self, place: Path) -> str | None:
+    def _run(self, place: Path, guard: Guard) -> str | None:
         """Run the child to its end or ours; why it was stopped, if it was."""
         reason: str | None = None
         with open(place / "log", "wb") as log, open(place / "log", errors="replace") as read:
@@ -115,6 +119,7 @@ class ChildCBC(COIN_CMD):
                 cwd=place, start_new_session=True,
             )  # fmt: skip
             try:
+                guard.watch(child.pid)
                 while reason is None and child.poll() is None:
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         child.wait(POLL)

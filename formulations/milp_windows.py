@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from formulations.coefficients import placement_cost
 from formulations.milp_terms import FAVOUR, SIZE, Case, power_of_two
 from offload.bounds import heads, metric_bounds, tails
 
@@ -122,24 +123,42 @@ class Windows:
     ) -> None:
         """Latest finishes and latency in plans whose weighted sum of metrics is at most ``most``.
 
-        What the sum exceeds its own lower bound by may all be spent on one task.
+        Of such a sum, latency or the lateness of one task gets what all other terms leave at least:
+        terms of the same sum each with a bound of its own, as one bound of the whole (energy with
+        its idle power, completion with the queues before each task) counts some of it twice.
         """
         if not np.isfinite(most):
             return
-        tables = self.case.tables
-        spare = most * (1 + FAVOUR) - sum(w * known[m] for m, w in weights.items() if w > 0)
-        spare = max(spare, 0.0)  # below 0 only by rounding, or there is no plan: the model sees it
-        path = known["latency"]
+        tables, most = self.case.tables, most * (1 + FAVOUR)
+        weights = {metric: weight for metric, weight in weights.items() if weight > 0}
+        least = {metric: weight * known[metric] for metric, weight in weights.items()}
         idle = weights.get("energy", 0.0) * float(tables.idle_power.sum())
         rate = weights.get("latency", 0.0) + idle
         if rate > 0:
+            rest = sum(value for metric, value in least.items() if metric != "latency")
+            if idle:
+                rest += weights["energy"] * self._spent() - least["energy"]
+            path = known["latency"]
+            spare = max(
+                most - rest - rate * path, 0.0
+            )  # below 0: the model sees that there is none
             self.horizon = min(self.horizon, (path + spare / rate) * (1 + FAVOUR))
-        share = weights.get("completion", 0.0) * tables.weight
-        late = weights.get("tardiness", 0.0) * np.where(np.isfinite(tables.due), tables.weight, 0.0)
-        wanted = np.maximum(finish, np.where(late > 0, tables.due, 0.0))
-        for each, base in ((share, finish), (late, wanted)):
+        late, timely = np.maximum(finish - tables.due, 0.0), np.maximum(finish, tables.due)
+        dated = np.where(np.isfinite(tables.due), tables.weight, 0.0)
+        for metric, weight, base, parts in (
+            ("completion", tables.weight, finish, finish), ("tardiness", dated, timely, late),
+        ):  # fmt: skip
+            each = weights.get(metric, 0.0) * weight
             counted = each > 0
+            rest = sum(value for name, value in least.items() if name != metric)
+            spare = max(most - rest - float((each * parts)[counted].sum()), 0.0)
             latest[counted] = np.minimum(latest[counted], base[counted] + spare / each[counted])
+
+    def _spent(self) -> float:
+        """Joules that every plan spends on executions."""
+        cost = placement_cost(self.case.tables, "energy")
+        least = np.where(self.usable, cost, np.inf).min(axis=1, initial=np.inf)
+        return float(least[np.isfinite(least)].sum())
 
     def _latest(self, latest: FloatArray, length: FloatArray) -> FloatArray:
         """Latest finish on each node, passed back over the edges; float64[T, K]."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from brute_force import Everything, everything
 from command_line import run, street, write
-from test_exact import _draw, _limits
+from test_exact import case as drawn
 
 import offload
 from offload import Data, Edge, Graph, Group, Link, Network, Node, Problem, Task, registry
@@ -98,10 +98,9 @@ class Case(NamedTuple):
 def case(seed: int) -> Case | None:
     """A drawn instance under hard limits, if it has no plan."""
     dice = random.Random(f"conflict {seed}")
-    problem = _draw(seed, DECIDED)
-    plans = everything(problem)
-    limits = {m: v * dice.choice([0.3, 0.6, 0.9]) for m, v in _limits(dice, plans).items()}
-    if plans.best({"latency": 1.0}, limits) is not None:
+    problem, _, limits, _ = drawn(seed, DECIDED)
+    limits = {metric: limit * dice.choice([0.3, 0.6, 0.9]) for metric, limit in limits.items()}
+    if everything(problem).best({"latency": 1.0}, limits) is not None:
         return None
     goal = goal_of(problem, None, limits)
     return Case(problem, goal, Stated(problem, goal))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -335,6 +336,99 @@ def test_temporary_files_are_gone(
     run(knapsack(), Control(stopped=stopped), "cbc")
     assert seen
     assert list(tmp_path.iterdir()) == []
+
+
+def test_temporary_files_and_children_are_gone_after_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, seen = children(), []
+
+    def stopped() -> str | None:
+        seen.extend(tmp_path.iterdir())
+        if seen:
+            raise KeyboardInterrupt
+        return None
+
+    with pytest.raises(KeyboardInterrupt):
+        run(split_market(), Control(stopped=stopped), "cbc")
+    assert seen
+    assert list(tmp_path.iterdir()) == []
+    assert children() <= before
+
+
+KILLED = """
+from test_milp_engine import Control, children, run, split_market
+known, told = children(), []
+
+def stopped():
+    new = children() - known
+    if len(new) == 2 and not told:  # CBC, and the shell that watches over it
+        told.append(print(*new, flush=True))
+
+run(split_market(), Control(stopped=stopped), "cbc")
+"""
+
+
+def running(process: int) -> bool:
+    """Whether a process is there and has not ended; init may take its time to bury it."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+@ON_LINUX
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_process_leaves_neither_child_nor_files(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    # CBC went on for ever, in a folder that nobody removed.
+    here = str(Path(__file__).parent)
+    paths = os.pathsep.join([here, str(Path(here).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": paths}
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED], env=environment, stdout=subprocess.PIPE, text=True
+    ) as solve:
+        assert solve.stdout is not None
+        left = [int(word) for word in solve.stdout.readline().split()]
+        assert len(left) == 2
+        assert all(running(child) for child in left)
+        assert list(tmp_path.iterdir())
+        solve.send_signal(number)
+    assert solve.returncode == -number
+    until = time.monotonic() + 60
+    while any(running(child) for child in left) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(running(child) for child in left)
+    assert list(tmp_path.iterdir()) == []
+
+
+@ON_LINUX
+def test_what_watches_over_cbc_ends_with_it() -> None:
+    before = children()
+    assert run(knapsack(), Control(), "cbc").proof == "optimal"
+    assert children() <= before
+
+
+def test_without_a_shell_cbc_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("formulations.milp_guard.shutil.which", lambda name: None)
+    assert run(knapsack(), Control(), "cbc").proof == "optimal"
+
+
+@ON_LINUX
+def test_one_that_watches_and_is_killed_is_not_missed() -> None:
+    known = children()
+
+    def stopped() -> str | None:
+        for child in children() - known:
+            if b"offload-guard" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(child, signal.SIGKILL)
+        return None
+
+    assert run(knapsack(40, 20), Control(stopped=stopped), "cbc").proof == "optimal"
+    assert children() <= known
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -82,6 +82,14 @@ def test_a_wider_gap_stops_earlier(paper: Problem, method: str) -> None:
     assert result.options["gap"] == 0.4
 
 
+@pytest.mark.parametrize("method", ["heft", "best-of", *PROVING])
+@pytest.mark.parametrize("gap", [1.0, 2.0])
+def test_any_plan_is_within_a_gap_of_all(paper: Problem, method: str, gap: float) -> None:
+    result = offload.solve(paper, method, gap=gap)
+    assert result.plan is not None
+    assert (result.status, result.stopped) in (("feasible", "gap"), ("optimal", None))
+
+
 @pytest.mark.parametrize("method", PROVING)
 def test_a_smaller_gap_is_what_optimal_means_then(chain: Problem, method: str) -> None:
     result = offload.solve(chain, method, gap=1e-7)
@@ -218,8 +226,14 @@ def test_solves_at_once_are_those_one_by_one(paper: Problem, instances: Path) ->
         for problem in (paper, small)
         for method in ("cpsat", "milp", "heft", "random", "auto")
     ]
+    calls += [
+        lambda problem=problem: offload.solve(  # type: ignore[misc]
+            problem, "milp", threads=1, seed=1, time_limit=None, options={"solver": "cbc"}
+        )
+        for problem in (paper, small)
+    ]
     alone = [call() for call in calls]
-    with ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(8) as pool:
         together = [future.result() for future in [pool.submit(call) for call in calls]]
     for one, other in zip(alone, together, strict=True):
         same_plan(one, other)
