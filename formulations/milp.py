@@ -1,7 +1,8 @@
 """Method `milp`: a mixed-integer program through PuLP, solved by HiGHS (or CBC) to a proof.
 
 Two models: assignment under capacity (`milp_assignment`) where nothing that counts depends on
-times, and big-M scheduling (`milp_scheduling`) for everything else.
+times, and big-M scheduling (`milp_scheduling`) for everything else; both with shares of divisible
+tasks (`milp_splitting`) where there are such.
 
 The solver decides in floating point with a tolerance. So its placements and orders are re-timed
 exactly, and count only if the checker accepts them; and its bound is lowered by what the tolerance
@@ -17,13 +18,16 @@ branch-and-bound nodes, all runs together.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 import pulp
 
 from formulations.milp_assignment import AssignmentModel, suffices
 from formulations.milp_engine import Control, Outcome, run, solver_of, versions
+from formulations.milp_parts import SplitCase, undivided
 from formulations.milp_scheduling import SchedulingModel
+from formulations.milp_splitting import SplitAssignment, SplitScheduling
 from formulations.milp_terms import FAVOUR, Case
 from offload.bounds import lower_bound
 from offload.errors import OffloadError, Unsupported
@@ -64,9 +68,10 @@ def solve(request: Request) -> Answer:
     OffloadError
         If ``options["solver"]`` is neither "highs" nor "cbc".
     """
+    if request.start is None and request.problem.tables.divisible.any():
+        request = replace(request, start=undivided(request))
     search = _Search(request, solver_of(request.options.get("solver")))
-    case = Case(request.problem, request.goal)
-    kind = AssignmentModel if suffices(case) else SchedulingModel
+    case, kind = _model_of(request.problem, request.goal)
     if (why := search.stopped()) or search.proved:
         return search.answer(why)
     if (size := kind.size_of(case)) > MOST:
@@ -85,6 +90,15 @@ def solve(request: Request) -> Answer:
         if answer.stopped or answer.infeasible or not search.value < model.most / 2:
             break
     return answer
+
+
+def _model_of(problem: Problem, goal: Goal) -> tuple[Case, Any]:
+    """The numbers of an instance, and the class of its model."""
+    if problem.tables.divisible.any():
+        case: Case = SplitCase(problem, goal)
+        return case, SplitAssignment if suffices(case) else SplitScheduling
+    case = Case(problem, goal)
+    return case, AssignmentModel if suffices(case) else SchedulingModel
 
 
 def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpProblem, float]:
@@ -107,13 +121,12 @@ def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpPro
     missing = [name for name in features_used(problem, goal) if name not in entry.honours]
     if missing:
         raise Unsupported("milp", missing, "no program is written of it")
-    case = Case(problem, goal)
-    kind = AssignmentModel if suffices(case) else SchedulingModel
+    case, kind = _model_of(problem, goal)
     if (size := kind.size_of(case)) > MOST:
         raise OffloadError(
             f"the program has about {size} rows and columns; above {MOST} none is built"
         )
-    if plan is None and kind is SchedulingModel:
+    if plan is None and not suffices(case):
         raise OffloadError("no plan was found to bound the times of the program; give one")
     most = math.inf if plan is None else plan.objective(goal.minimize)
     model = kind(case, most)

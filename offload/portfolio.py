@@ -146,6 +146,9 @@ def _done(request: Request, answer: Answer) -> bool:
 def _exact(request: Request) -> Entry | None:
     """The exact method, if it honours the instance and is likely to improve on heuristics."""
     tables = request.problem.tables
+    if tables.divisible.any():  # no heuristic splits tasks, so this one is asked whatever the size
+        entry = registry.entries()["milp"]
+        return entry if set(features_used(request.problem, request.goal)) <= entry.honours else None
     entry = registry.entries()["cpsat"]
     honoured = set(features_used(request.problem, request.goal)) <= entry.honours
     small = tables.tasks <= _HINTED and tables.edges * tables.nodes**2 <= _EXACT

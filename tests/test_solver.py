@@ -160,12 +160,10 @@ def test_what_a_method_does_not_honour_is_named(chain: Problem, method: str) -> 
 
 def test_what_nobody_honours_together_is_named_by_auto() -> None:
     task = Task("t", work=2, divisible=True)
-    problem = Problem(network=Network((Node("a"), Node("b"))), graph=Graph((task,)))
-    able = [e for e in registry.entries().values() if "splitting" in e.honours]
-    if able:
-        assert offload.solve(problem).plan is not None
-        return
-    with pytest.raises(offload.Unsupported, match="'auto' does not honour: splitting"):
+    nodes = (Node("a"), Node("b"))
+    links = (Link("a", "b", channels=1),)
+    problem = Problem(network=Network(nodes, links), graph=Graph((task,)))
+    with pytest.raises(offload.Unsupported, match="'auto' does not honour: channels, splitting"):
         offload.solve(problem)
 
 
