@@ -285,7 +285,7 @@ def test_both_solvers_agree(solver: str) -> None:
 
 
 def test_a_time_limit_leaves_a_plan_and_a_bound_that_hold() -> None:
-    result = offload.solve(large(), time_limit=1.0)
+    result = offload.solve(large(24, 6), time_limit=1.0)
     assert (result.status, result.stopped) == ("feasible", "time")
     assert result.plan is not None
     assert 0 < result.bound < result.objective
