@@ -1,7 +1,7 @@
 """Exact methods against PyJobShop on the same instances in one run: CPU seconds to a proof.
 
-    python benchmarks/pyjobshop.py [--method auto] [--time 60] [--threads 4] [--least 0] [--most 30]
-                                   [--only TEXT] [--env DIR] [--python python3.11]
+    python benchmarks/pyjobshop.py [--method auto] [--time 120] [--threads 4] [--least 0]
+                                   [--most 30] [--only TEXT] [--env DIR] [--python python3.11]
 
 Installs ``pyjobshop`` (https://pypi.org/project/pyjobshop) into an environment of its own;
 ``--env`` keeps it for the next time. The instances are those of ``edge/`` in the data folder
@@ -112,7 +112,7 @@ def main() -> None:
     """Print a line an instance, and the geometric mean of the ratios."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--method", default="auto")
-    parser.add_argument("--time", type=float, default=60.0, help="wall seconds for each")
+    parser.add_argument("--time", type=float, default=120.0, help="wall seconds for each")
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--least", type=int, default=0, help="tasks of the smallest instance")
     parser.add_argument("--most", type=int, default=30, help="tasks of the largest instance")

@@ -32,6 +32,8 @@ class Case:
         Proved bounds of the optimum, equal where it is known.
     cpu
         CPU seconds in which a proof is hoped for.
+    wall
+        Wall seconds, where they are what counts.
     """
 
     set: str
@@ -43,6 +45,7 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     minimize: str = "latency"
     limits: dict[str, float] = field(default_factory=dict)
+    wall: float | None = None
 
     def problem(self) -> offload.Problem:
         """The instance."""
@@ -53,8 +56,11 @@ def edge(folder: Path) -> Iterator[Case]:
     """Layered graphs on device, edge and cloud: latency."""
     for name, found in json.loads((folder / "best_known.json").read_text()).items():
         tasks = int(name.split("_")[1][1:])
-        cpu = 3.0 if tasks <= 20 else 10.0 if tasks <= 30 else 30.0
-        yield Case("edge", name, folder / f"{name}.json", found["bound"], found["makespan"], cpu)
+        cpu = 3.0 if tasks <= 20 else 10.0 if tasks <= 30 else 30.0 if tasks <= 40 else 120.0
+        yield Case(
+            "edge", name, folder / f"{name}.json", found["bound"], found["makespan"], cpu,
+            wall=60.0 if tasks > 40 else None,
+        )  # fmt: skip
 
 
 def energy(folder: Path) -> Iterator[Case]:
