@@ -40,6 +40,9 @@ __all__ = ["program", "solve"]
 
 REBUILDS = 3  # models made anew where a far better plan leaves room for finer scales
 ROUNDS = 50  # combinations forbidden by rounding before the method gives up on the proof
+NEAR = 1e-3  # relative gain for which a search near the best plan goes on
+NEAR_TIME = 0.1  # of the time left, for each of its runs
+NEAR_NODES = 200  # of branch-and-bound, likewise
 MOST = 400_000  # rows and columns of a model: a larger one takes minutes to build, to no avail
 
 
@@ -86,6 +89,8 @@ def solve(request: Request) -> Answer:
         for _ in model.build():
             if why := search.stopped():
                 return search.answer(why)
+        if isinstance(model, SplitScheduling):
+            search.improve(model)
         answer = search.prove(model)
         if answer.stopped or answer.infeasible or not search.value < model.most / 2:
             break
@@ -199,6 +204,23 @@ class _Search:
         reason = "no placement and order of the tasks keeps every rule, deadline and limit"
         return Answer(infeasible=True, reason=reason, versions=versions(self.solver))
 
+    # -- search ----------------------------------------------------------------------------------
+
+    def improve(self, model: SplitScheduling) -> None:
+        """Split tasks within the order of the best plan, then move others too, while it helps.
+
+        No heuristic splits tasks, and the whole program is slow to find what most of that gains.
+        """
+        for moving in (False, True):
+            before = math.inf
+            while self.best is not None and self.value < before * (1 - NEAR):
+                if self.proved or self.stopped():
+                    return
+                before = self.value
+                with model.near(self.best, moving=moving):
+                    model.start_from(self.best)
+                    self._run(model, 0.0, warm=True, near=True)
+
     # -- proof -----------------------------------------------------------------------------------
 
     def prove(self, model: _Built) -> Answer:
@@ -224,7 +246,8 @@ class _Search:
             warm = False
         return self.answer("work", f"{ROUNDS} solutions held within tolerance but not exactly")
 
-    def _run(self, model: _Built, margin: float, warm: bool) -> Outcome:
+    def _run(self, model: _Built, margin: float, warm: bool, near: bool = False) -> Outcome:
+        """Run the solver; ``near``: for plans alone, in a part of the time and of the work."""
         request = self.request
         # Half of the gap, at most 5e-5, is left to the margin and to exact re-timing.
         gap = max(request.gap / 2, request.gap - 5e-5)
@@ -235,6 +258,10 @@ class _Search:
             on_solution=lambda: self.take(model.plan()),
             on_bound=lambda bound: self.raise_bound(bound * model.unit - margin),
         )  # fmt: skip
+        if near:
+            control.seconds *= NEAR_TIME
+            control.nodes = NEAR_NODES if control.nodes is None else min(NEAR_NODES, control.nodes)
+            control.gap, control.on_bound = max(gap, NEAR), lambda bound: None
         outcome = run(model.problem, control, self.solver)
         if self.nodes is not None:
             self.nodes = max(self.nodes - outcome.nodes, 0)

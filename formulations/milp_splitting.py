@@ -33,11 +33,13 @@ one load); for orders and placements see the modules named above.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from math import isfinite
 
 import numpy as np
 import pulp
+from numpy.typing import NDArray
 
 from formulations.milp_assignment import AssignmentModel
 from formulations.milp_orders import Orders
@@ -285,8 +287,18 @@ class SplitScheduling(_Splitting, SchedulingModel):
     def start_from(self, plan: Plan) -> None:
         """Set the 0-1 variables' values to a plan; shares and times follow."""
         self.placement.start_with(plan)
+        begin, end, rank = self._times(plan)
+        for (i, j), q in self.orders.listed.items():
+            q.varValue = float(rank[i] < rank[j])
+        for (i, j), b in self.orders.before.items():
+            b.varValue = float(rank[i] < rank[j] and end[i] <= begin[j])
+
+    def _times(self, plan: Plan) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+        """Start, finish and rank by them of each unit in a plan; an absent part has its task's."""
         parts, count = self.case.parts, self.tables.tasks
-        begin = np.array([v.lowBound for v in self.starts.start]) * self.windows.unit
+        first = np.full(self.case.whole.tables.tasks, np.inf)
+        np.minimum.at(first, plan.parts.task, plan.parts.start)
+        begin = first[parts.task]
         end, rank = begin.copy(), np.empty(count, np.int64)
         unit = {(i, k): a for a, (i, k) in enumerate(zip(parts.task, parts.node, strict=True))}
         columns = plan.parts.task, plan.parts.node, plan.parts.start, plan.parts.finish
@@ -295,10 +307,27 @@ class SplitScheduling(_Splitting, SchedulingModel):
             if a is not None:
                 begin[a], end[a] = start, finish
         rank[np.lexsort((end, begin))] = np.arange(count)
-        for (i, j), q in self.orders.listed.items():
-            q.varValue = float(rank[i] < rank[j])
-        for (i, j), b in self.orders.before.items():
-            b.varValue = float(rank[i] < rank[j] and end[i] <= begin[j])
+        return begin, end, rank
+
+    @contextmanager
+    def near(self, plan: Plan, *, moving: bool) -> Iterator[None]:
+        """For a time only plans in the order of this one, and with whole tasks where it has them.
+
+        ``moving``: those may be anywhere.
+        """
+        rank, nodes = self._times(plan)[2], plan.nodes
+        fixed = {b: 0.0 for (i, j), b in self.orders.before.items() if rank[i] > rank[j]}
+        if not moving:
+            for (a, k), x in self.x.items():
+                if not self.case.split[a]:
+                    fixed[x] = float(nodes[self.case.parts.task[a]] == k)
+        for variable, value in fixed.items():
+            variable.lowBound = variable.upBound = value
+        try:
+            yield
+        finally:
+            for variable in fixed:
+                variable.lowBound, variable.upBound = 0, 1
 
     def plan(self) -> Plan:
         """The plan in the variables' values: their shares, in their order, at exact times."""

@@ -16,7 +16,7 @@ from split_plans import best_by_programs, on_a_grid
 import offload
 from formulations import milp
 from formulations.milp_engine import run
-from formulations.milp_parts import SplitCase
+from formulations.milp_parts import SplitCase, undivided
 from formulations.milp_splitting import SplitScheduling
 from formulations.parts import Parts
 from offload import Edge, Graph, Link, Network, Node, Problem, Task, registry
@@ -316,20 +316,15 @@ def test_the_same_seed_gives_the_same_plan() -> None:
 
 
 def test_combinations_are_forbidden_without_those_of_more_parts() -> None:
-    problem = sharded((1.0, 2.0), (0.0, 0.0), 6.0)
-    model = SplitScheduling(SplitCase(problem, Goal({"latency": 1.0}, {})), math.inf)
-    for _ in model.build():
-        pass
-    alone = model.placement.present[model.placement.part(2)]
-    for u in (model.placement.present[model.placement.part(a)] for a in (1, 2)):
-        u.varValue = float(u is not alone)
-    for variable in (*model.starts.start, *model.x.values()):
-        variable.varValue = variable.varValue or 0.0
-    chosen = [v for v in model.placement.present.values() if v.varValue and v is not alone]
-    model.forbid(chosen)
-    outcome = run(model.problem, milp.Control())
-    assert outcome.proof == "optimal"
-    assert outcome.bound * model.unit == pytest.approx(4.0, rel=1e-6)
+    model = built(sharded((1.0, 2.0), (0.0, 0.0), 6.0))
+    present = model.placement.present
+    read, fast, slow = (present[key] for key in sorted(present))
+    values = []
+    for chosen in ([], [read, fast], [read, fast, slow]):
+        if chosen:
+            model.forbid(chosen)
+        values.append(run(model.problem, milp.Control()).bound * model.unit)
+    assert values == pytest.approx([4.0, 4.0, 12.0], rel=1e-6)
 
 
 def test_parts_behave_as_tasks_of_their_share() -> None:
@@ -344,3 +339,45 @@ def test_parts_behave_as_tasks_of_their_share() -> None:
     assert [edge.bytes for edge in parts.problem.graph.edges] == [2.5, 7.5]
     assert parts.task.tolist() == [0, 1, 1]
     assert parts.node.tolist() == [-1, 0, 1]
+
+
+def built(problem: Problem) -> SplitScheduling:
+    model = SplitScheduling(SplitCase(problem, Goal({"latency": 1.0}, {})), math.inf)
+    for _ in model.build():
+        pass
+    return model
+
+
+def test_near_a_plan_whole_tasks_stay_where_they_are_and_the_program_is_left_as_it_was() -> None:
+    problem = large(6, 3)
+    start = undivided(Request(problem, Goal({"latency": 1.0}, {})))
+    assert start is not None
+    model = built(problem)
+    before = [(v.lowBound, v.upBound) for v in model.problem.variables()]
+    with model.near(start, moving=False):
+        assert run(model.problem, milp.Control()).proof == "optimal"
+        found = model.plan()
+    assert [(v.lowBound, v.upBound) for v in model.problem.variables()] == before
+    assert offload.check(problem, found) == []
+    whole = ~problem.tables.divisible
+    assert found.nodes[whole].tolist() == start.nodes[whole].tolist()
+    assert len(found.parts.task) > problem.tables.tasks
+    assert found.metrics["latency"] < start.metrics["latency"]
+
+
+def test_a_plan_that_splits_nothing_is_one_of_the_instance() -> None:
+    problem = large()
+    plan = undivided(Request(problem, Goal({"latency": 1.0}, {})))
+    assert plan is not None
+    assert plan.problem is problem
+    assert offload.check(problem, plan) == []
+    assert plan.parts.fraction.tolist() == [1.0] * problem.tables.tasks
+
+
+def test_too_large_a_program_is_not_built_but_there_is_a_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(milp, "MOST", 100)
+    result = offload.solve(large())
+    assert (result.status, result.stopped) == ("feasible", "work")
+    assert result.plan is not None
