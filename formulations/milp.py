@@ -18,6 +18,7 @@ branch-and-bound nodes, all runs together.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -43,6 +44,7 @@ ROUNDS = 50  # combinations forbidden by rounding before the method gives up on 
 NEAR = 1e-3  # relative gain for which a search near the best plan goes on
 NEAR_TIME = 0.1  # of the time left, for each of its runs
 NEAR_NODES = 200  # of branch-and-bound, likewise
+PATIENCE = 10.0  # seconds for a plan where a program is to be written
 MOST = 400_000  # rows and columns of a model: a larger one takes minutes to build, to no avail
 
 
@@ -113,7 +115,8 @@ def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpPro
     ----------
     plan
         Its objective bounds the times of the model: solutions worse than it are left out. Without
-        one there is no such bound where nothing that counts depends on times.
+        one there is no such bound where nothing that counts depends on times. If there are
+        divisible tasks, one that splits none is made.
 
     Raises
     ------
@@ -131,6 +134,8 @@ def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpPro
         raise OffloadError(
             f"the program has about {size} rows and columns; above {MOST} none is built"
         )
+    if plan is None and isinstance(case, SplitCase):
+        plan = undivided(Request(problem, goal, deadline=time.monotonic() + PATIENCE))
     if plan is None and not suffices(case):
         raise OffloadError("no plan was found to bound the times of the program; give one")
     most = math.inf if plan is None else plan.objective(goal.minimize)

@@ -168,7 +168,7 @@ def _honours(*without: str) -> frozenset[str]:
     return frozenset(FEATURES) - set(without)
 
 
-_ADVANCED = ("channels", "reads", "moves", "modes", "codecs", "copies", "serial-io")
+_ADVANCED = ("channels", "reads", "moves", "modes", "codecs", "copies", "splitting", "serial-io")
 _NO_PROOF = "a checked plan, or unknown"
 _PROOF = "optimal within the gap and a true bound, or a proof that there is no plan"
 
@@ -275,7 +275,7 @@ _TABLE = (
         {"horizon": "ticks of the time grid at most; the default is what the gap needs"},
     ),
     Entry(
-        "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED), _PROOF,
+        "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,
         "mixed-integer programming, HiGHS or CBC; see formulations/milp.py; divisible tasks as "
         "in Bharadwaj, Ghose, Robertazzi 2003",
         {"solver": "highs (default) or cbc"},

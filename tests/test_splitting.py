@@ -20,6 +20,7 @@ from formulations.milp_parts import SplitCase, undivided
 from formulations.milp_splitting import SplitScheduling
 from formulations.parts import Parts
 from offload import Edge, Graph, Link, Network, Node, Problem, Task, registry
+from offload.exporters.programs import write_lp
 from offload.features import Goal
 from offload.problem import METRICS
 from offload.registry import Request
@@ -372,6 +373,14 @@ def test_a_plan_that_splits_nothing_is_one_of_the_instance() -> None:
     assert plan.problem is problem
     assert offload.check(problem, plan) == []
     assert plan.parts.fraction.tolist() == [1.0] * problem.tables.tasks
+
+
+def test_the_program_is_written_as_it_is_solved() -> None:
+    problem = sharded((1.0, 2.0), (0.0, 0.0), 6.0)
+    made, unit = milp.program(problem, Goal({"latency": 1.0}, {}), None)
+    assert {"f_1", "f_2", "u_1", "u_2"} <= {variable.name for variable in made.variables()}
+    assert run(made, milp.Control()).bound * unit == pytest.approx(4.0, rel=1e-6)
+    assert b"f_1 + f_2 = 1" in write_lp(problem, None)[""]
 
 
 def test_too_large_a_program_is_not_built_but_there_is_a_plan(
