@@ -18,7 +18,6 @@ branch-and-bound nodes, all runs together.
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -44,7 +43,6 @@ ROUNDS = 50  # combinations forbidden by rounding before the method gives up on 
 NEAR = 1e-3  # relative gain for which a search near the best plan goes on
 NEAR_TIME = 0.1  # of the time left, for each of its runs
 NEAR_NODES = 200  # of branch-and-bound, likewise
-PATIENCE = 10.0  # seconds for a plan where a program is to be written
 MOST = 400_000  # rows and columns of a model: a larger one takes minutes to build, to no avail
 
 
@@ -135,7 +133,7 @@ def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpPro
             f"the program has about {size} rows and columns; above {MOST} none is built"
         )
     if plan is None and isinstance(case, SplitCase):
-        plan = undivided(Request(problem, goal, deadline=time.monotonic() + PATIENCE))
+        plan = undivided(Request(problem, goal))
     if plan is None and not suffices(case):
         raise OffloadError("no plan was found to bound the times of the program; give one")
     most = math.inf if plan is None else plan.objective(goal.minimize)

@@ -7,6 +7,7 @@ all favour, and the checker has none.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import cached_property
 from math import isfinite
@@ -29,6 +30,7 @@ from offload.retiming import retime
 __all__ = ["SplitCase", "SplitWindows", "undivided"]
 
 LEAST = 1e-8  # shares below this are the solver's tolerance
+SHARE, PATIENCE = 0.25, 5.0  # of the time, and seconds at most, for a plan that splits nothing
 TOUCHING = 1e-6  # of a unit of time: what the tolerance may make intervals overlap by
 
 
@@ -172,13 +174,18 @@ class SplitWindows(Windows):
 
 
 def undivided(request: Request) -> Plan | None:
-    """A plan in which no task is split, by the fast heuristics; ``None`` if none holds."""
+    """A plan in which no task is split, by the fast heuristics; ``None`` if none is found.
+
+    They may have a part of the time: where no such plan exists, they would look for it in vain.
+    """
     problem = request.problem
+    deadline = time.monotonic() + min(SHARE * request.seconds_left, PATIENCE)
     tasks = [msgspec.structs.replace(task, divisible=False) for task in problem.graph.tasks]
     graph = msgspec.structs.replace(problem.graph, tasks=tasks)
     whole = replace(
-        request, problem=problem.replace(graph=graph), options={}, report=lambda plan, bound: None
-    )
+        request, problem=problem.replace(graph=graph), options={}, deadline=deadline,
+        report=lambda plan, bound: None,
+    )  # fmt: skip
     plan = portfolio.quick(whole)
     if plan is None:
         return None
