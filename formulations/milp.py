@@ -1,7 +1,8 @@
 """Method `milp`: a mixed-integer program through PuLP, solved by HiGHS (or CBC) to a proof.
 
 Two models: assignment under capacity (`milp_assignment`) where nothing that counts depends on
-times, and big-M scheduling (`milp_scheduling`) for everything else.
+times, and big-M scheduling (`milp_scheduling`) for everything else; both with shares of divisible
+tasks (`milp_splitting`) where there are such.
 
 The solver decides in floating point with a tolerance. So its placements and orders are re-timed
 exactly, and count only if the checker accepts them; and its bound is lowered by what the tolerance
@@ -17,13 +18,16 @@ branch-and-bound nodes, all runs together.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 import pulp
 
 from formulations.milp_assignment import AssignmentModel, suffices
 from formulations.milp_engine import Control, Outcome, run, solver_of, versions
+from formulations.milp_parts import SplitCase, undivided
 from formulations.milp_scheduling import SchedulingModel
+from formulations.milp_splitting import SplitAssignment, SplitScheduling
 from formulations.milp_terms import FAVOUR, Case
 from offload.bounds import lower_bound
 from offload.errors import OffloadError, Unsupported
@@ -36,6 +40,9 @@ __all__ = ["program", "solve"]
 
 REBUILDS = 3  # models made anew where a far better plan leaves room for finer scales
 ROUNDS = 50  # combinations forbidden by rounding before the method gives up on the proof
+NEAR = 1e-3  # relative gain for which a search near the best plan goes on
+NEAR_TIME = 0.1  # of the time left, for each of its runs
+NEAR_NODES = 200  # of branch-and-bound, likewise
 MOST = 400_000  # rows and columns of a model: a larger one takes minutes to build, to no avail
 
 
@@ -64,9 +71,10 @@ def solve(request: Request) -> Answer:
     OffloadError
         If ``options["solver"]`` is neither "highs" nor "cbc".
     """
+    if request.start is None and request.problem.tables.divisible.any():
+        request = replace(request, start=undivided(request))
     search = _Search(request, solver_of(request.options.get("solver")))
-    case = Case(request.problem, request.goal)
-    kind = AssignmentModel if suffices(case) else SchedulingModel
+    case, kind = _model_of(request.problem, request.goal)
     if (why := search.stopped()) or search.proved:
         return search.answer(why)
     if (size := kind.size_of(case)) > MOST:
@@ -81,10 +89,21 @@ def solve(request: Request) -> Answer:
         for _ in model.build():
             if why := search.stopped():
                 return search.answer(why)
+        if isinstance(model, SplitScheduling):
+            search.improve(model)
         answer = search.prove(model)
         if answer.stopped or answer.infeasible or not search.value < model.most / 2:
             break
     return answer
+
+
+def _model_of(problem: Problem, goal: Goal) -> tuple[Case, Any]:
+    """The numbers of an instance, and the class of its model."""
+    if problem.tables.divisible.any():
+        case: Case = SplitCase(problem, goal)
+        return case, SplitAssignment if suffices(case) else SplitScheduling
+    case = Case(problem, goal)
+    return case, AssignmentModel if suffices(case) else SchedulingModel
 
 
 def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpProblem, float]:
@@ -94,7 +113,8 @@ def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpPro
     ----------
     plan
         Its objective bounds the times of the model: solutions worse than it are left out. Without
-        one there is no such bound where nothing that counts depends on times.
+        one there is no such bound where nothing that counts depends on times. If there are
+        divisible tasks, one that splits none is made.
 
     Raises
     ------
@@ -107,13 +127,14 @@ def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpPro
     missing = [name for name in features_used(problem, goal) if name not in entry.honours]
     if missing:
         raise Unsupported("milp", missing, "no program is written of it")
-    case = Case(problem, goal)
-    kind = AssignmentModel if suffices(case) else SchedulingModel
+    case, kind = _model_of(problem, goal)
     if (size := kind.size_of(case)) > MOST:
         raise OffloadError(
             f"the program has about {size} rows and columns; above {MOST} none is built"
         )
-    if plan is None and kind is SchedulingModel:
+    if plan is None and isinstance(case, SplitCase):
+        plan = undivided(Request(problem, goal))
+    if plan is None and not suffices(case):
         raise OffloadError("no plan was found to bound the times of the program; give one")
     most = math.inf if plan is None else plan.objective(goal.minimize)
     model = kind(case, most)
@@ -186,6 +207,23 @@ class _Search:
         reason = "no placement and order of the tasks keeps every rule, deadline and limit"
         return Answer(infeasible=True, reason=reason, versions=versions(self.solver))
 
+    # -- search ----------------------------------------------------------------------------------
+
+    def improve(self, model: SplitScheduling) -> None:
+        """Split tasks within the order of the best plan, then move others too, while it helps.
+
+        No heuristic splits tasks, and the whole program is slow to find what most of that gains.
+        """
+        for moving in (False, True):
+            before = math.inf
+            while self.best is not None and self.value < before * (1 - NEAR):
+                if self.proved or self.stopped():
+                    return
+                before = self.value
+                with model.near(self.best, moving=moving):
+                    model.start_from(self.best)
+                    self._run(model, 0.0, warm=True, near=True)
+
     # -- proof -----------------------------------------------------------------------------------
 
     def prove(self, model: _Built) -> Answer:
@@ -211,7 +249,8 @@ class _Search:
             warm = False
         return self.answer("work", f"{ROUNDS} solutions held within tolerance but not exactly")
 
-    def _run(self, model: _Built, margin: float, warm: bool) -> Outcome:
+    def _run(self, model: _Built, margin: float, warm: bool, near: bool = False) -> Outcome:
+        """Run the solver; ``near``: for plans alone, in a part of the time and of the work."""
         request = self.request
         # Half of the gap, at most 5e-5, is left to the margin and to exact re-timing.
         gap = max(request.gap / 2, request.gap - 5e-5)
@@ -222,6 +261,10 @@ class _Search:
             on_solution=lambda: self.take(model.plan()),
             on_bound=lambda bound: self.raise_bound(bound * model.unit - margin),
         )  # fmt: skip
+        if near:
+            control.seconds *= NEAR_TIME
+            control.nodes = NEAR_NODES if control.nodes is None else min(NEAR_NODES, control.nodes)
+            control.gap, control.on_bound = max(gap, NEAR), lambda bound: None
         outcome = run(model.problem, control, self.solver)
         if self.nodes is not None:
             self.nodes = max(self.nodes - outcome.nodes, 0)

@@ -41,7 +41,11 @@ class AssignmentModel(Model):
     def __init__(self, case: Case, most: float) -> None:
         super().__init__("assignment")
         self.case, self.most = case, most
-        self.placement = Placement(case, self, case.usable)
+        self.placement = self.placement_of()
+
+    def placement_of(self) -> Placement:
+        """Where tasks can run, and the rules on that."""
+        return Placement(self.case, self, self.case.usable)
 
     @staticmethod
     def size_of(case: Case) -> int:

@@ -14,7 +14,7 @@ counts among those that run when j starts.
     listed      b_ij <= q_ij,  S_i <= S_j + (last_i - head_j) (1 - q_ij)
     no cycle    q_ij + q_jh + q_hi <= 2                                            sharing a k in K2
     overlap     o_ij >= q_ij - b_ij + x_ik + x_jk - 2                              k in K2_ij
-    slots       sum_i s_i o_ij + s_j <= sum_k slots_k x_jk                         j on some k in K2
+    slots       sum_i s_i o_ij <= sum_k (slots_k - s_j) x_jk                       j on some k in K2
     memory      sum_i m_ik o_ij + m_jk x_jk + sum_i r_ik x_ik <= memory_k + (1 - x_jk) sum_i m_ik
 
 with last_i the latest start. Capacity is counted at the starts. Tasks of one node that no b
@@ -67,7 +67,7 @@ class Starts:
 
     def __init__(self, model: Model, windows: Windows, placement: Placement) -> None:
         self.model, self.windows, self.placement = model, windows, placement
-        fine, length = windows.usable, windows.length
+        fine, length = windows.usable, windows.least
         self.first = np.where(fine, windows.head, np.inf).min(axis=1)
         self.soonest = np.where(fine, windows.head + length, np.inf).min(axis=1)
         self.latest = np.where(fine, windows.late, -np.inf).max(axis=1)
@@ -154,7 +154,7 @@ class Orders:
         if len(both) == 2:
             self.model.row("one_way", both, "<=", 1)
         for k in conflicts:
-            on = {self.placement.x[i, k]: -1.0, self.placement.x[j, k]: -1.0}
+            on = {self.placement.present[i, k]: -1.0, self.placement.present[j, k]: -1.0}
             self.model.row("conflict", {**both, **on}, ">=", -1)
         if sharing:
             self.sharing[i, j] = sharing
@@ -208,7 +208,7 @@ class Orders:
                 found.setdefault(b, {})[a] = o
                 before = {self.before[a, b]: 1.0} if (a, b) in self.before else {}
                 for k in nodes:
-                    on = {self.placement.x[a, k]: -1.0, self.placement.x[b, k]: -1.0}
+                    on = {self.placement.present[task, k]: -1.0 for task in (a, b)}
                     terms = {o: 1.0, q: -sign, **before, **on}
                     self.model.row("overlap", terms, ">=", -2.0 if sign > 0 else -1.0)
         return found
@@ -218,8 +218,13 @@ class Orders:
         for j, running in overlaps.items():
             terms = {o: float(tables.task_slots[i]) for i, o in running.items()}
             for k in self.placement.nodes_of[j]:
-                terms[self.placement.x[j, k]] = -float(tables.node_slots[k])
-            self.model.row("slots", terms, "<=", -float(tables.task_slots[j]))
+                spare = float(tables.node_slots[k] - tables.task_slots[j])
+                terms[self.placement.present[j, k]] = -spare
+            self.model.row("slots", terms, "<=", 0)
+
+    def held(self, i: int, j: int, overlap: pulp.LpVariable) -> pulp.LpVariable:
+        """What of the memory of i is held when j starts, as a share of all that i needs."""
+        return overlap
 
     def memory(self, k: int, overlaps: dict[int, dict[int, pulp.LpVariable]]) -> None:
         case, capacity = self.case, float(self.case.capacity[k])
@@ -231,10 +236,15 @@ class Orders:
         for j in np.flatnonzero(self.busy[:, k]).tolist():
             running = {i: o for i, o in overlaps.get(j, {}).items() if self.busy[i, k]}
             terms = {x: a / unit for x, a in residents.items()}
-            terms |= {o: float(case.memory[i, k]) / unit for i, o in running.items()}
+            for i, o in running.items():
+                terms[self.held(i, j, o)] = float(case.memory[i, k]) / unit
             away = sum(float(case.memory[i, k]) / unit for i in running)
             if away == 0 and case.memory[j, k] == 0:
                 continue
-            x = self.placement.x[j, k]
-            terms[x] = terms.get(x, 0.0) + float(case.memory[j, k]) / unit + away
+            own = (
+                (self.placement.x, float(case.memory[j, k]) / unit),
+                (self.placement.present, away),
+            )
+            for variables, amount in own:
+                terms[variables[j, k]] = terms.get(variables[j, k], 0.0) + amount
             self.model.row("memory", terms, "<=", capacity / unit + away)

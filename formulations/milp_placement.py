@@ -49,16 +49,26 @@ class Placement:
     ----------
     usable : bool[T, K]
         The nodes A_i of each task.
+
+    Attributes
+    ----------
+    present : dict of (i, k) to variable
+        Whether anything of a task is on a node: the x_ik themselves, if all are 0 or 1.
     """
 
     def __init__(self, case: Case, model: Model, usable: BoolArray) -> None:
         self.case, self.model, self.usable = case, model, usable
         self.nodes_of: list[list[int]] = [np.flatnonzero(row).tolist() for row in usable]
         self.x: dict[tuple[int, int], pulp.LpVariable] = {
-            (int(i), int(k)): model.binary(f"x_{i}_{k}") for i, k in np.argwhere(usable)
+            (int(i), int(k)): self.choice(int(i), int(k)) for i, k in np.argwhere(usable)
         }
+        self.present = self.x
         self.y: dict[tuple[int, int, int], pulp.LpVariable] = {}
         self.z: dict[tuple[int, int, int], pulp.LpVariable] = {}
+
+    def choice(self, i: int, k: int) -> pulp.LpVariable:
+        """Make x_ik."""
+        return self.model.binary(f"x_{i}_{k}")
 
     @property
     def chosen(self) -> NDArray[np.int32]:

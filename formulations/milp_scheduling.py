@@ -58,14 +58,26 @@ class SchedulingModel(Model):
     def __init__(self, case: Case, most: float) -> None:
         super().__init__("scheduling")
         self.case, self.most, self.tables = case, most, case.tables
-        self.windows = Windows(case, most)
+        self.windows = self.windows_of(most)
         if self.infeasible:
             return
-        self.placement = Placement(case, self, self.windows.usable)
+        self.placement = self.placement_of()
         self.x = self.placement.x
         self.starts = Starts(self, self.windows, self.placement)
         self.related = precedence(case)
-        self.orders = Orders(case, self.starts, self.related)
+        self.orders = self.orders_of()
+
+    def windows_of(self, most: float) -> Windows:
+        """When tasks can run in plans of at most this objective."""
+        return Windows(self.case, most)
+
+    def placement_of(self) -> Placement:
+        """Where they can run, and the rules on that."""
+        return Placement(self.case, self, self.windows.usable)
+
+    def orders_of(self) -> Orders:
+        """In which orders."""
+        return Orders(self.case, self.starts, self.related)
 
     @staticmethod
     def size_of(case: Case) -> int:

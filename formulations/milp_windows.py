@@ -42,8 +42,9 @@ class Windows:
         Seconds of a unit of time.
     usable : bool[T, K]
         Nodes on which a task can run in time.
-    length, head, tail, late : float64[T, K]
-        In units of time; ``late`` is the latest finish.
+    length, least, head, tail, late : float64[T, K]
+        In units of time; ``least`` is the shortest execution (that of all of a task, unless it is
+        divisible), ``late`` the latest finish.
     delay : float64[I, K, K]
         In units of time, infinite without a permitted route.
     horizon : float
@@ -59,7 +60,7 @@ class Windows:
         self.unit = unit = power_of_two(self.horizon / SIZE)
         self.horizon /= unit
         fine = self.usable
-        self.length = np.where(fine, case.length, np.inf) / unit
+        self.length = self.least = np.where(fine, case.length, np.inf) / unit
         self.head = np.where(fine, self.head, np.inf) / unit
         self.tail = np.where(fine, self.tail, np.inf) / unit
         self.late = np.where(fine, self.late, np.inf) / unit

@@ -270,10 +270,6 @@ _TABLE = (
         },
     ),
     Entry(
-        "exact", "offload.portfolio:exact", "exact", _WHOLE, _PROOF,
-        "heuristics, local search, bounds and exact methods in turn; see offload/portfolio.py",
-    ),
-    Entry(
         "cpsat", "formulations.cpsat:solve", "exact", _WHOLE, _PROOF,
         "constraint programming, OR-Tools CP-SAT; see formulations/cpsat.py",
         {"horizon": "ticks of the time grid at most; the default is what the gap needs"},
@@ -285,9 +281,14 @@ _TABLE = (
         "see formulations/node_columns.py",
     ),
     Entry(
-        "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED), _PROOF,
-        "mixed-integer programming, HiGHS or CBC; see formulations/milp.py",
+        "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,
+        "mixed-integer programming, HiGHS or CBC; see formulations/milp.py; divisible tasks as "
+        "in Bharadwaj, Ghose, Robertazzi 2003",
         {"solver": "highs (default) or cbc"},
+    ),
+    Entry(
+        "exact", "offload.portfolio:exact", "exact", _WHOLE, _PROOF,
+        "heuristics, local search, bounds and exact methods in turn; see offload/portfolio.py",
     ),
 )  # fmt: skip
 

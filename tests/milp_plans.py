@@ -16,7 +16,7 @@ from offload.problem import METRICS
 
 __all__ = ["FEATURES", "all_plans", "drawn"]
 
-FEATURES = sorted(registry.find("milp").honours - {"limits"})
+FEATURES = sorted(registry.find("milp").honours - {"limits", "splitting"})
 UNTIMED = sorted({*FEATURES} - {"deadline", "allow", "require"})
 TIMELESS = ("energy", "cost", "risk", "traffic", "period")
 

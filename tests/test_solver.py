@@ -170,12 +170,10 @@ def test_methods_that_honour_an_instance_are_named(chain: Problem) -> None:
 
 def test_what_nobody_honours_together_is_named_by_auto() -> None:
     task = Task("t", work=2, divisible=True)
-    problem = Problem(network=Network((Node("a"), Node("b"))), graph=Graph((task,)))
-    able = [e for e in registry.entries().values() if "splitting" in e.honours]
-    if able:
-        assert offload.solve(problem).plan is not None
-        return
-    with pytest.raises(offload.Unsupported, match="'auto' does not honour: splitting"):
+    nodes = (Node("a"), Node("b"))
+    links = (Link("a", "b", channels=1),)
+    problem = Problem(network=Network(nodes, links), graph=Graph((task,)))
+    with pytest.raises(offload.Unsupported, match="'auto' does not honour: channels, splitting"):
         offload.solve(problem)
 
 

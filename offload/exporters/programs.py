@@ -30,7 +30,7 @@ def write_mps(problem: Problem, plan: Plan | None) -> dict[str, bytes]:
 
 def _program(problem: Problem, plan: Plan | None) -> tuple[Any, float]:
     goal = goal_of(problem)
-    if plan is None:
+    if plan is None and not problem.tables.divisible.any():
         # Any plan will do: without one the times in the model have no upper bound.
         from offload.solver import solve
 
