@@ -292,11 +292,18 @@ def test_a_time_limit_leaves_a_plan_and_a_bound_that_hold() -> None:
     assert 0 < result.bound < result.objective
 
 
-def test_a_cancel_before_the_run_leaves_the_plan_that_is_not_split() -> None:
+def test_a_cancel_leaves_the_best_plan_so_far() -> None:
     cancel = threading.Event()
-    cancel.set()
-    result = offload.solve(large(), "milp", cancel=cancel)
-    assert result.stopped == "cancelled"
+    seen = []
+
+    def hear(progress: offload.Progress) -> None:
+        if progress.objective is not None:
+            seen.append(progress.objective)
+            cancel.set()
+
+    result = offload.solve(large(24, 6), "milp", time_limit=None, cancel=cancel, on_progress=hear)
+    assert (result.status, result.stopped) == ("feasible", "cancelled")
+    assert result.objective == seen[-1]
 
 
 def test_a_plan_to_start_from_is_never_made_worse() -> None:
