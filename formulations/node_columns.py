@@ -21,6 +21,8 @@ Any prices rho, omega of the rows that tie columns to places give a bound (Geoff
 program without those rows at reduced costs, and the best sets of all nodes. So each round gives
 one, however far the program is from its optimum. Prices move in a box around the best so far.
 
+Work (`work_limit`) is rounds.
+
 Sources: Dantzig, Wolfe 1960; Johnson, Mehrotra, Nemhauser 1993, "Min-cut clustering" (node sets as
 columns); du Merle, Villeneuve, Desrosiers, Hansen 1999, "Stabilized column generation".
 """
@@ -120,7 +122,7 @@ def solve(request: Request) -> Answer:
     climb.run()
     answer.bound = climb.bound if isfinite(climb.bound) else None
     if not proved(climb.value, climb.bound, request.gap):
-        answer.stopped = request.stopped
+        answer.stopped = request.stopped or (None if request.work_limit is None else "work")
     return answer
 
 
@@ -140,6 +142,7 @@ class _Climb:
         ]
         self.master = Master(parts.cost, parts.pair, tables.edge_src, tables.edge_dst, limits)
         self.bound = -np.inf
+        self.rounds = 0
         for k, sack in enumerate(self.sacks):
             chosen = np.flatnonzero(nodes == k).tolist()
             if sack.holds(chosen):
@@ -156,7 +159,8 @@ class _Climb:
                 return
             self._price(pool, center)
             nulls = 0
-            while not request.stopped and not proved(self.value, self.bound, request.gap):
+            while not self._ended:
+                self.rounds += 1
                 self.master.box(center, self.width)
                 solved = self.master.solve(request.seconds_left)
                 if solved is None:
@@ -176,6 +180,12 @@ class _Climb:
                     nulls += 1
                     if nulls >= _NULLS:
                         self.width, nulls = 0.8 * self.width, 0
+
+    @property
+    def _ended(self) -> bool:
+        request = self.request
+        spent = request.work_limit is not None and self.rounds >= request.work_limit
+        return bool(spent or request.stopped or proved(self.value, self.bound, request.gap))
 
     def _price(self, pool: ThreadPoolExecutor, prices: FloatArray) -> tuple[float, bool]:
         """The bound at these prices; sets that would lower the program's value join it."""

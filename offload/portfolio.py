@@ -27,7 +27,8 @@ __all__ = ["auto", "empty", "exact", "first", "quick"]
 _QUICK = ("heft", "mct", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
 _LARGE = 5_000  # tasks above which two of them have to do
 _AT_ONCE = 0.25  # of the time, at most, where the goal is a sum: one of them, then local search
-_DRAWS = 200  # of that, for each task
+_DRAWS = 200  # plans for each task that local search times where no clock may end it
+_ROUNDS = 60  # of the bounds by columns, likewise
 _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
 _MENDING = 0.25  # of the time, at most, if there is a plan already
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
@@ -178,8 +179,7 @@ def _proved(request: Request, answer: Answer, engines: list[Entry]) -> Answer:
     bound = request.bound
     columns = registry.entries().get("node-columns")
     if columns is not None and answer.plan is not None and set(request.goal.minimize) & set(SPENT):
-        soon = time.monotonic() + min(_BOUNDING * request.seconds_left, _PATIENCE)
-        asked = replace(request, start=answer.plan, deadline=min(soon, request.deadline))
+        asked = _for_a_while(replace(request, start=answer.plan), _BOUNDING, _ROUNDS)
         bound = max(bound, _run(columns, asked).bound or bound)
     for entry in engines:
         if _done(request, answer, bound):
@@ -207,7 +207,7 @@ def _engines(request: Request) -> list[Entry]:
     used = set(features_used(request.problem, request.goal))
     names = ("milp", "cpsat") if _sums(request) else ("cpsat", "milp")
     known = registry.entries()
-    ours = [known[name] for name in names]
+    ours = [known[name] for name in names if name in known]
     others = [e for e in known.values() if e.kind == "exact" and e.name not in (*names, "exact")]
     return [entry for entry in (*ours, *others) if used <= entry.honours]
 
@@ -229,18 +229,24 @@ def _searched(request: Request, answer: Answer, share: float) -> Answer:
         return answer
     if not set(features_used(request.problem, request.goal)) <= entry.honours:
         return answer
-    deadline = request.deadline
-    if share < 1 or (deadline == inf and request.work_limit is None):
+    asked = replace(request, start=answer.plan, options={})
+    if share < 1 or (request.deadline == inf and request.work_limit is None):
         tasks = request.problem.tables.tasks
-        seconds = min(share * request.seconds_left, _PATIENCE)
-        if share < 1:
-            seconds = min(seconds, _FOR_PAIRS * tasks**2)
-        deadline = min(deadline, time.monotonic() + seconds)
-    found = entry.load()(replace(request, deadline=deadline, start=answer.plan, options={}))
+        most = _FOR_PAIRS * tasks**2 if share < 1 else inf
+        asked = _for_a_while(asked, share, _DRAWS * tasks, most)
+    found = entry.load()(asked)
     if found.plan is None:
         found.plan = answer.plan
         found.reason = answer.reason or found.reason
     return found
+
+
+def _for_a_while(request: Request, share: float, work: float, most: float = inf) -> Request:
+    """A request for a part of the time; of work instead where no clock may change the answer."""
+    if request.threads == 1:
+        return replace(request, work_limit=min(work, request.work_limit or inf))
+    seconds = min(share * request.seconds_left, most, _PATIENCE)
+    return replace(request, deadline=min(request.deadline, time.monotonic() + seconds))
 
 
 class _Either(threading.Event):
@@ -270,11 +276,11 @@ def _rescued(request: Request) -> Plan | None:
             request.report(plan, None)
             enough.set()
 
-    seconds = min(_RESCUING * request.seconds_left, _PATIENCE)
     asked = replace(
         request, goal=Goal(weights, {}), start=None, bound=-inf, options={}, report=hear,
-        cancel=enough, deadline=min(request.deadline, time.monotonic() + seconds),
+        cancel=enough,
     )  # fmt: skip
+    asked = _for_a_while(asked, _RESCUING, _DRAWS * request.problem.tables.tasks)
     asked.start = run_all(replace(asked, work_limit=0.0), [registry.entries()[_QUICK[0]]]).plan
     if not found and asked.start is not None:
         entry.load()(asked)

@@ -15,7 +15,9 @@ from offload.bounds import lower_bound
 from offload.features import goal_of
 from offload.registry import Entry, Request
 
-METHODS = [entry.name for entry in registry.entries().values() if entry.kind != "exact"]
+METHODS = [
+    entry.name for entry in registry.entries().values() if entry.kind not in ("exact", "bound")
+]
 QUICK, SOME, MANY = 24, 124, 500
 # Methods that improve a plan until they are told to stop get this much work, or this many seconds.
 WORK, SECONDS = 300.0, 20.0

@@ -104,7 +104,9 @@ def test_renaming_changes_nothing(method: str, seed: int) -> None:
 
 def _renamed(problem: Problem) -> Problem:
     """The same instance, its names in the opposite alphabetical order."""
-    nodes = {node.id: f"k{99 - k}" for k, node in enumerate(problem.network.nodes)}
+    nodes: dict[str | None, str] = {
+        node.id: f"k{99 - k}" for k, node in enumerate(problem.network.nodes)
+    }
     tasks = {task.id: f"j{99 - i}" for i, task in enumerate(problem.graph.tasks)}
 
     def named(selectors: Any) -> Any:
@@ -126,7 +128,7 @@ def _renamed(problem: Problem) -> Problem:
         tasks=tuple(
             _with(
                 task, id=tasks[task.id], allow=named(task.allow), time=named(task.time),
-                memory=named(task.memory), resident=named(task.resident),
+                memory=named(task.memory), resident=named(task.resident), at=nodes.get(task.at),
             )
             for task in problem.graph.tasks
         ),
@@ -149,7 +151,13 @@ def _renamed(problem: Problem) -> Problem:
 @given(seed=SEEDS, factor=st.sampled_from([1e-3, 0.3, 2.0, 1e4]))
 def test_scaling_all_times_scales_the_latency(method: str, seed: int, factor: float) -> None:
     problem = _draw(method, seed).replace(limits={})
-    nodes = tuple(_with(node, speed=node.speed / factor) for node in problem.network.nodes)
+    nodes = tuple(
+        _with(
+            node, speed=node.speed / factor,
+            modes=tuple(_with(mode, speed=mode.speed / factor) for mode in node.modes),
+        )
+        for node in problem.network.nodes
+    )  # fmt: skip
     links = tuple(
         _with(
             link,

@@ -16,7 +16,11 @@ from offload import Graph, Network, Node, Problem, Task, registry
 EXACT = [entry.name for entry in registry.entries().values() if entry.kind == "exact"]
 PROVING = ["auto", *EXACT]
 ALL = ["auto", *registry.entries()]
-WORK = {"cpsat": 0.001, "milp": 3}  # too little, in each method's unit, for ten tasks
+WORK = {
+    "cpsat": 0.001,
+    "milp": 3,
+    "exact": 0.001,
+}  # too little, in each method's unit, for ten tasks
 
 
 # -- why it stopped ------------------------------------------------------------------------------
