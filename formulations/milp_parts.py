@@ -15,7 +15,7 @@ from math import isfinite
 import msgspec
 import numpy as np
 
-from formulations.coefficients import times_table
+from formulations.coefficients import placement_cost, times_table
 from formulations.milp_terms import FAVOUR, BoolArray, Case, FloatArray
 from formulations.milp_windows import Windows
 from formulations.parts import Parts
@@ -156,6 +156,12 @@ class SplitWindows(Windows):
             longest[units].sum() - longest[units].max() for units in case.families if units
         )
         return super()._longest_path() - float(spared)
+
+    def _spent(self) -> float:
+        """Joules that every plan spends on executions: all of a divisible task at its best."""
+        cost = placement_cost(self.case.tables, "energy")
+        least = np.where(self.usable, cost, np.inf).min(axis=1, initial=np.inf)
+        return float(sum(least[units].min() for units in self.case.families))
 
     def _of_tasks(self, length: FloatArray) -> FloatArray:
         """From units to tasks; infinite where none of a task's may run. [T, K]."""

@@ -178,6 +178,15 @@ def test_a_share_is_such_that_a_limit_is_just_kept(
     assert shares_of(result, 0)[0] == pytest.approx(dear, rel=1e-6)
 
 
+def test_idle_power_is_spared_by_splitting() -> None:
+    nodes = [Node(name, busy_power=1, idle_power=1) for name in "abc"]
+    network = Network(nodes, [Link("a", "b", latency=1), Link("a", "c", latency=1)])
+    tasks = [Task("in", work=0, allow=["a"]), Task("t", work=8, divisible=True)]
+    problem = Problem(network=network, graph=Graph(tasks, [Edge("in", "t")]))
+    # 8 J to run and 3 W until T, with T / 8 + 2 (T - 1) / 8 = 1.
+    assert solved(problem, "energy").objective == pytest.approx(8 + 3 * 10 / 3, rel=2e-7)
+
+
 def test_limits_that_no_share_keeps_are_infeasible() -> None:
     result = offload.solve(cheap_and_fast(), "milp", "latency", {"cost": 11.9, "latency": 4.0})
     assert result.status == "infeasible"
