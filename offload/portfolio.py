@@ -29,6 +29,8 @@ _LARGE = 5_000  # tasks above which two of them have to do
 _AT_ONCE = 0.25  # of the time, at most, where the goal is a sum: one of them, then local search
 _DRAWS = 200  # plans for each task that local search times where no clock may end it
 _ROUNDS = 60  # of the bounds by columns, likewise
+_TURNS = 8  # from plans that ignore the limits to ones that keep them
+_APPROACHING = 0.2  # of the time for them
 _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
 _MENDING = 0.25  # of the time, at most, if there is a plan already
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
@@ -38,7 +40,7 @@ _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _FOR_PAIRS = 1e-3  # seconds of it for each pair of tasks at most
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
 _RESCUING = 0.3  # of the time for a plan that keeps the limits, where heuristics found none
-_BOUNDING = 0.4  # of the time for bounds on sums over tasks and transfers
+_BOUNDING = 0.6  # of the time for bounds on sums over tasks and transfers
 
 
 def empty(request: Request) -> Answer:
@@ -151,7 +153,7 @@ def _begun(request: Request) -> Answer:
         answer.plan = start
     if answer.plan is None and not request.stopped:
         answer.plan = _rescued(request)
-    return answer
+    return _approached(request, answer)
 
 
 def _without_proof(request: Request) -> Answer:
@@ -232,7 +234,8 @@ def _searched(request: Request, answer: Answer, share: float) -> Answer:
     asked = replace(request, start=answer.plan, options={})
     if share < 1 or (request.deadline == inf and request.work_limit is None):
         tasks = request.problem.tables.tasks
-        most = _FOR_PAIRS * tasks**2 if share < 1 else inf
+        soon = share < 1 and set(request.goal.minimize) == {"latency"} and not request.goal.limits
+        most = _FOR_PAIRS * tasks**2 if soon else inf
         asked = _for_a_while(asked, share, _DRAWS * tasks, most)
     found = entry.load()(asked)
     if found.plan is None:
@@ -247,6 +250,55 @@ def _for_a_while(request: Request, share: float, work: float, most: float = inf)
         return replace(request, work_limit=min(work, request.work_limit or inf))
     seconds = min(share * request.seconds_left, most, _PATIENCE)
     return replace(request, deadline=min(request.deadline, time.monotonic() + seconds))
+
+
+def _approached(request: Request, answer: Answer) -> Answer:
+    """Plans as good as can be without the limits, changed for the limits' sake until they hold.
+
+    A search that may never break a limit stays near the plan that it starts from. By turns with
+    other seeds; the best plan that holds is kept.
+    """
+    goal, entry = request.goal, registry.entries().get("anneal")
+    weights = _limited(goal)
+    if entry is None or not weights or set(weights) <= set(goal.minimize) or _done(request, answer):
+        return answer
+    if not set(features_used(request.problem, goal)) <= entry.honours:
+        return answer
+    search, work = entry.load(), _DRAWS * request.problem.tables.tasks
+    for turn in range(_TURNS):
+        share = _APPROACHING / (_TURNS - turn) / 2
+        own = replace(
+            request, bound=-inf, options={}, seed=request.seed + turn,
+            report=lambda plan, bound: None,
+        )  # fmt: skip
+        free = _for_a_while(replace(own, goal=Goal(goal.minimize, {}), start=None), share, work)
+        free.start = run_all(replace(free, work_limit=0.0), [registry.entries()[_QUICK[0]]]).plan
+        begun = search(free).plan
+        if begun is None or request.stopped:
+            break
+        # A bound that every plan within the limits meets ends the search at the first of them.
+        enough = sum(weight * goal.limits[metric] for metric, weight in weights.items())
+        bent = replace(own, goal=Goal(weights, {}), start=begun, bound=enough, gap=0.0)
+        plan = search(_for_a_while(bent, share, work)).plan
+        if plan is not None and _beats(request, plan, answer.plan):
+            answer = replace(answer, plan=plan)
+            request.report(plan, None)
+    return answer
+
+
+def _limited(goal: Goal) -> dict[str, float]:
+    """Weights under which each limited metric counts the same at its limit."""
+    limits = {metric: limit for metric, limit in goal.limits.items() if limit > 0}
+    if len(limits) == 1:
+        return dict.fromkeys(limits, 1.0)
+    return {metric: 1 / limit for metric, limit in limits.items()}
+
+
+def _beats(request: Request, plan: Plan, other: Plan | None) -> bool:
+    weights = request.goal.minimize
+    if other is not None and plan.objective(weights) >= other.objective(weights):
+        return False
+    return request.keeps(plan)
 
 
 class _Either(threading.Event):
@@ -264,7 +316,7 @@ class _Either(threading.Event):
 def _rescued(request: Request) -> Plan | None:
     """A plan that keeps the limits, by searches for little of what they limit and nothing else."""
     goal, entry = request.goal, registry.entries()["anneal"]
-    weights = {metric: 1 / limit for metric, limit in goal.limits.items() if limit > 0}
+    weights = _limited(goal)
     if not weights or not set(features_used(request.problem, goal)) <= entry.honours:
         return None
     found: list[Plan] = []
