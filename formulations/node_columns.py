@@ -96,8 +96,11 @@ class Parts:
         self.load: FloatArray = np.where(fine, windows.times, 0.0) * tables.task_slots[:, None]
         first = np.where(fine, windows.head, np.inf).min(axis=0)
         last = np.where(fine, windows.tail, np.inf).min(axis=0)
-        span = tables.node_slots * np.maximum(latest - first - last, 0.0)
-        self.span: FloatArray = np.where(np.isfinite(first), span, np.inf)
+        self.span: FloatArray = np.full(tables.nodes, np.inf)
+        used = np.flatnonzero(np.isfinite(first))
+        if isfinite(latest):
+            length = np.maximum(latest - first[used] - last[used], 0.0)
+            self.span[used] = tables.node_slots[used] * length
 
     @property
     def useful(self) -> bool:
