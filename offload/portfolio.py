@@ -35,10 +35,12 @@ _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlin
 _MENDING = 0.25  # of the time, at most, if there is a plan already
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
 _HINTED = 150  # tasks up to which an exact method follows local search in `auto`
-_SHARES = ((30, 0.03), (60, 0.1), (inf, 0.25))  # of the time for local search, by tasks
+_SHARES = ((30, 0.003), (60, 0.1), (inf, 0.25))  # of the time for local search, by tasks
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _FOR_PAIRS = 1e-3  # seconds of it for each pair of tasks at most
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
+_TRYING = 0.05  # of the time for an exact method where heuristics found no plan, or
+_TRIED = 5  # so much work where no clock may end it
 _RESCUING = 0.3  # of the time for a plan that keeps the limits, where heuristics found none
 _BOUNDING = 0.6  # of the time for bounds on sums over tasks and transfers
 
@@ -126,7 +128,7 @@ def auto(request: Request) -> Answer:
     small = small or bool(tables.divisible.any())  # which no heuristic splits
     if not (found and small):
         return _without_proof(request)
-    answer = _begun(request)
+    answer = _begun(request, found[0])
     share = next(share for most, share in _SHARES if tables.tasks <= most)
     return _proved(request, _searched(request, answer, share), found)
 
@@ -139,18 +141,28 @@ def exact(request: Request) -> Answer:
     """
     tables = request.problem.tables
     share = min(_PROVING, *(share for most, share in _SHARES if tables.tasks <= most))
-    answer = _begun(request) if request.start is None else Answer(request.start)
-    return _proved(request, _searched(request, answer, share), _engines(request))
+    engines = _engines(request)
+    answer = Answer(request.start)
+    if request.start is None:
+        answer = _begun(request, engines[0] if engines else None)
+    return _proved(request, _searched(request, answer, share), engines)
 
 
-def _begun(request: Request) -> Answer:
-    """The best plan of the fast heuristics, or of a search for one that keeps the limits."""
+def _begun(request: Request, engine: Entry | None = None) -> Answer:
+    """The best plan of the fast heuristics.
+
+    Where none keeps the limits, an exact method has a little time to find that no plan does; then
+    come searches for one.
+    """
     answer = _quick(request, _quick_names(request))
-    start, weights = request.start, request.goal.minimize
-    if start is not None and (
-        answer.plan is None or start.objective(weights) < answer.plan.objective(weights)
-    ):
+    start = request.start
+    if start is not None and _beats(request, start, answer.plan):
         answer.plan = start
+    if answer.plan is None and engine is not None and not request.stopped:
+        tried = _run(engine, _for_a_while(request, _TRYING, _TRIED))
+        if tried.infeasible:
+            return tried
+        answer.plan = tried.plan
     if answer.plan is None and not request.stopped:
         answer.plan = _rescued(request)
     return _approached(request, answer)
@@ -215,8 +227,8 @@ def _engines(request: Request) -> list[Entry]:
 
 
 def _done(request: Request, answer: Answer, bound: float = -inf) -> bool:
-    """Whether there is nothing left to do: no time, or a plan as good as its bound."""
-    if request.stopped:
+    """Whether there is nothing left to do: no time, no plan at all, or one as good as its bound."""
+    if request.stopped or answer.infeasible:
         return True
     if answer.plan is None:
         return False

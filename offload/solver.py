@@ -174,7 +174,8 @@ def solve(
         answer = portfolio.auto(request)
     else:
         run = entry.load()
-        if entry.kind in ("exact", "search", "bound") and request.start is None:
+        begins = entry.kind in ("exact", "search", "bound") and entry.name != "exact"
+        if begins and request.start is None:
             request.start = portfolio.quick(request)  # what is known prunes the search
         answer = run(request)
     judge.report(answer.plan, answer.bound)
