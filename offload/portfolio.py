@@ -18,6 +18,7 @@ from offload.errors import SolverUnavailable
 from offload.features import Goal, features_used
 from offload.heuristics.additive_costs import additive
 from offload.heuristics.best_of import constructive, run_all
+from offload.heuristics.sequences import applies
 from offload.plan import Plan
 from offload.registry import Answer, Entry, Request
 from offload.transfers import required_transfers
@@ -35,9 +36,10 @@ _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlin
 _MENDING = 0.25  # of the time, at most, if there is a plan already
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
 _HINTED = 150  # tasks up to which an exact method follows local search in `auto`
-_SHARES = ((30, 0.003), (60, 0.1), (inf, 0.25))  # of the time for local search, by tasks
+_SHARE = 0.25  # of the time for local search
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
-_FOR_PAIRS = 1e-3  # seconds of it for each pair of tasks at most
+_SMALL = 30  # tasks up to which an exact method soon does better
+_FOR_PAIRS = 5e-4  # seconds of it for each pair of tasks at most, where the fastest search applies
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
 _TRYING = 0.05  # of the time for an exact method where heuristics found no plan, or
 _TRIED = 5  # so much work where no clock may end it
@@ -129,8 +131,7 @@ def auto(request: Request) -> Answer:
     if not (found and small):
         return _without_proof(request)
     answer = _begun(request, found[0])
-    share = next(share for most, share in _SHARES if tables.tasks <= most)
-    return _proved(request, _searched(request, answer, share), found)
+    return _proved(request, _searched(request, answer, _SHARE), found)
 
 
 def exact(request: Request) -> Answer:
@@ -139,13 +140,11 @@ def exact(request: Request) -> Answer:
     Where the goal is a sum over tasks and transfers, bounds by sets of tasks for nodes and a
     mixed-integer program; constraint programming elsewhere.
     """
-    tables = request.problem.tables
-    share = min(_PROVING, *(share for most, share in _SHARES if tables.tasks <= most))
     engines = _engines(request)
     answer = Answer(request.start)
     if request.start is None:
         answer = _begun(request, engines[0] if engines else None)
-    return _proved(request, _searched(request, answer, share), engines)
+    return _proved(request, _searched(request, answer, _PROVING), engines)
 
 
 def _begun(request: Request, engine: Entry | None = None) -> Answer:
@@ -165,7 +164,8 @@ def _begun(request: Request, engine: Entry | None = None) -> Answer:
         answer.plan = tried.plan
     if answer.plan is None and not request.stopped:
         answer.plan = _rescued(request)
-    return _approached(request, answer)
+    small = engine is not None and request.problem.tables.tasks <= _SMALL
+    return answer if small and answer.plan is not None else _approached(request, answer)
 
 
 def _without_proof(request: Request) -> Answer:
@@ -246,7 +246,7 @@ def _searched(request: Request, answer: Answer, share: float) -> Answer:
     asked = replace(request, start=answer.plan, options={})
     if share < 1 or (request.deadline == inf and request.work_limit is None):
         tasks = request.problem.tables.tasks
-        soon = share < 1 and set(request.goal.minimize) == {"latency"} and not request.goal.limits
+        soon = share < 1 and applies(request.problem.tables, request.goal)
         most = _FOR_PAIRS * tasks**2 if soon else inf
         asked = _for_a_while(asked, share, _DRAWS * tasks, most)
     found = entry.load()(asked)
