@@ -199,11 +199,11 @@ def test_cbc_agrees_as_well() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 500, 50))
+@pytest.mark.parametrize("first", range(0, 250, 50))
 def test_methods_agree_on_instances_of_each_other(first: int) -> None:
     widest = registry.find("cpsat").honours
-    for method in EXACT:
-        honours = registry.find(method).honours
+    for method in [name for name in ALONE if name != "cpsat"]:
+        honours = honoured(method)
         applied = 0
         for seed in range(first, first + 50):
             problem, minimize, limits, _ = case(seed, widest)
@@ -275,12 +275,12 @@ def test_published_examples_are_solved_to_the_optimum(
 
 @pytest.mark.slow
 def test_exact_methods_agree_where_brute_force_is_too_slow() -> None:
-    honours = frozenset.intersection(*map(honoured, EXACT))
+    honours = frozenset.intersection(*map(honoured, ALONE))
     for seed in range(40):
         dice = random.Random(f"larger {seed}")
         problem = draw_problem(seed, honours, tasks=(6, 9), nodes=(2, 4))
         metric = dice.choice(METRICS)
-        results = [offload.solve(problem, method, metric, time_limit=20) for method in EXACT]
+        results = [offload.solve(problem, method, metric, time_limit=20) for method in ALONE]
         where = f"instance {seed}, {metric}: {[str(result) for result in results]}"
         least = min(r.objective for r in results if r.objective is not None)
         for result in results:
