@@ -32,9 +32,11 @@ _ROUNDS = 5
 _SLOT_WORK = 0.5  # deterministic time for one question, where answers shall not vary
 _SLOT_SECONDS = 0.3, 3.0  # else it is this at least and at most,
 _SLOT_SHARE = 0.02  # and a share of the time left
+_SLOT_TASK = 0.01  # seconds for each task at least: the solver's presolve takes its time
 _LONGER = 3.0  # times the last turn
 _NEARLY = 2.0  # times the last one for minimizing where little is left to gain
 _QUESTIONS = 3  # that a turn has time for, if none is answered
+_WIDE, _BEGIN = 0.1, 0.25  # gap above which the first question is about a share of it
 _NEAR = 0.05  # gap from which on the proof itself is asked for
 
 
@@ -55,8 +57,9 @@ class _Search:
         self.stopped: str | None = None
         # Where answers shall not vary, no clock decides what is asked next.
         self.deterministic = request.threads == 1 or request.work_limit is not None
-        share = float(np.clip(_SLOT_SHARE * request.seconds_left, *_SLOT_SECONDS))
-        self.slot = _SLOT_WORK if self.deterministic else share
+        seconds = float(np.clip(_SLOT_SHARE * request.seconds_left, *_SLOT_SECONDS))
+        seconds = max(seconds, _SLOT_TASK * request.problem.tables.tasks)
+        self.slot = _SLOT_WORK if self.deterministic else seconds
 
     def answer(self) -> Answer:
         """Search until a proof or a stop."""
@@ -106,7 +109,8 @@ class _Search:
 
     def _ask(self, grid: Grid, slot: float) -> bool:
         """Ask for plans up to some values; whether the grid takes the plan known for one."""
-        best, targets = self.best, Targets(slot)
+        best = self.best
+        targets = Targets(slot, 1.0 if best.gap <= _WIDE else _BEGIN)
         budget = _QUESTIONS * slot
         while not (self._ended or targets.exhausted) and budget > 0:
             target = targets.value(max(best.bound, 0.0), best.value * (1 - self.request.gap / 2))

@@ -16,10 +16,12 @@ from offload.registry import Request
 __all__ = ["Best", "Run"]
 
 _WORKERS = 4  # CP-SAT's portfolio needs several workers, also on few cores; 8 cost 1.5x the CPU
-# A question is answered by those that prove: one without a linear relaxation at first (2 to 5 times
-# less CPU than the whole portfolio), then one with much of it too; more where threads are given.
+# A question about few tasks is answered by those that prove: one without a linear relaxation at
+# first (2 to 5 times less CPU than the whole portfolio), then one with much of it too; more where
+# threads are given. About many tasks the portfolio knows sooner.
 _PROVERS = ("no_lp", "max_lp", "quick_restart_no_lp", "default_lp", "pseudo_costs", "quick_restart")
 _ALONE = 3.0  # seconds of a slot from which on there are two
+_FEW = 60  # tasks
 _POLL = 0.05  # seconds between looks at the cancel event
 
 
@@ -131,7 +133,8 @@ class Run(cp_model.CpSolverSolutionCallback):
     def _set_parameters(self, slot: float, deterministic: bool) -> None:
         request, parameters = self.request, self.solver.parameters
         parameters.num_workers = request.threads or _WORKERS
-        if self.question and (request.threads or 0) <= len(_PROVERS):
+        few = self.model.tables.tasks <= _FEW or request.threads == 1
+        if self.question and few and (request.threads or 0) <= len(_PROVERS):
             parameters.num_workers = request.threads or (1 if slot < _ALONE else 2)
             parameters.subsolvers.extend(_PROVERS[: parameters.num_workers])
         # Its own handler would abort the process when another thread is interrupted.

@@ -7,8 +7,8 @@ v makes them, the answer often comes long before a search with an objective move
 
     v = low + share * (high - low)
 
-The share begins at 1, where "no" is the whole proof. After a question without
-an answer it is a quarter; after a quick answer it doubles.
+Where the share is 1, "no" is the whole proof. After a question without an answer it is a quarter;
+after a quick answer it doubles.
 
 Source: Klein, Scholl 1999, "Computing lower bounds by destructive improvement".
 """
@@ -28,6 +28,8 @@ class Targets:
     ----------
     slot
         Time for each question, in the unit in which ``spent`` is told.
+    share
+        How far up the gap the first target lies.
 
     Attributes
     ----------
@@ -35,9 +37,9 @@ class Targets:
         How far up the gap the next target lies, in (0, 1].
     """
 
-    def __init__(self, slot: float) -> None:
+    def __init__(self, slot: float, share: float = 1.0) -> None:
         self.slot = slot
-        self.share = 1.0
+        self.share = share
 
     @property
     def exhausted(self) -> bool:
