@@ -39,7 +39,7 @@ _HINTED = 150  # tasks up to which an exact method follows local search in `auto
 _SHARE = 0.25  # of the time for local search
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _SMALL = 30  # tasks up to which an exact method soon does better
-_CUBED = 2.5e-5  # seconds of it, times the cube of tasks, at most, where the fastest search applies
+_AT_MOST = 1.25e-6  # seconds of it, times tasks ** 4, at most, where the fastest search applies
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
 _TRYING = 0.05  # of the time for an exact method where heuristics found no plan, or
 _TRIED = 5  # so much work where no clock may end it
@@ -247,7 +247,7 @@ def _searched(request: Request, answer: Answer, share: float) -> Answer:
     if share < 1 or (request.deadline == inf and request.work_limit is None):
         tasks = request.problem.tables.tasks
         soon = share < 1 and applies(request.problem.tables, request.goal)
-        most = _CUBED * tasks**3 if soon else inf
+        most = _AT_MOST * tasks**4 if soon else inf
         asked = _for_a_while(asked, share, _DRAWS * tasks, most)
     found = entry.load()(asked)
     if found.plan is None:
