@@ -17,8 +17,8 @@ __all__ = ["Best", "Run"]
 
 _WORKERS = 4  # CP-SAT's portfolio needs several workers, also on few cores; 8 cost 1.5x the CPU
 # A question about few tasks is answered by those that prove: one without a linear relaxation at
-# first (2 to 5 times less CPU than the whole portfolio), then one with much of it too; more where
-# threads are given. About many tasks the portfolio knows sooner.
+# first (less CPU than the whole portfolio), then one with much of it too; more where threads are
+# given. About many tasks the portfolio knows sooner.
 _PROVERS = ("no_lp", "max_lp", "quick_restart_no_lp", "default_lp", "pseudo_costs", "quick_restart")
 _ALONE = 3.0  # seconds of a slot from which on there are two
 _FEW = 60  # tasks

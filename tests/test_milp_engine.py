@@ -347,10 +347,10 @@ def test_temporary_files_and_children_are_gone_after_an_error(
     def stopped() -> str | None:
         seen.extend(tmp_path.iterdir())
         if seen:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("in the middle")
         return None
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="in the middle"):
         run(split_market(), Control(stopped=stopped), "cbc")
     assert seen
     assert list(tmp_path.iterdir()) == []
