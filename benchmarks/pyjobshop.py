@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from environments import environment
 from numpy.typing import ArrayLike
 from reference import cases
 
@@ -40,17 +41,6 @@ DISTRIBUTION = "pyjobshop==0.0.9"
 GAP = 1e-6
 _WHOLE = 1e-6  # of a tick: how far a delay may be from a whole number
 _MODELLED = {"allow", "resident"}
-
-
-def environment(folder: Path, python: str) -> Path:
-    """The interpreter of an environment with PyJobShop, made if it is not there."""
-    interpreter = folder / "bin" / "python"
-    if not interpreter.exists():
-        print(f"installing {DISTRIBUTION} into {folder}", file=sys.stderr, flush=True)
-        subprocess.run([python, "-m", "venv", str(folder)], check=True)
-        command = [str(interpreter), "-m", "pip", "install", "--quiet", DISTRIBUTION]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    return interpreter
 
 
 def whole(value: ArrayLike) -> int:
@@ -123,7 +113,7 @@ def main() -> None:
     ratios: list[float] = []
     proofs, wrong = [0, 0], []
     with tempfile.TemporaryDirectory() as folder:
-        interpreter = environment(chosen.env or Path(folder), chosen.python)
+        interpreter = environment(chosen.env or Path(folder), chosen.python, DISTRIBUTION)
         print(
             f"{'instance':24}{'PyJobShop':>12}{'value':>9}{'cpu s':>9}{'wall s':>8}"
             f"{chosen.method:>12}{'value':>9}{'cpu s':>9}{'wall s':>8}{'ratio':>9}"

@@ -29,6 +29,7 @@ from typing import Any
 
 import msgspec
 from drawing import layered
+from environments import environment
 
 import offload
 from offload import registry
@@ -52,17 +53,6 @@ def instance(tasks: int, nodes: int) -> offload.Problem:
     problem = offload.load(path) if path.exists() else layered(tasks, nodes)
     network = msgspec.structs.replace(problem.network, reference_bytes=0.0)
     return problem.replace(network=network)
-
-
-def environment(folder: Path, python: str) -> Path:
-    """The interpreter of an environment with SAGA, made if it is not there."""
-    interpreter = folder / "bin" / "python"
-    if not interpreter.exists():
-        print(f"installing {DISTRIBUTION} into {folder}", file=sys.stderr, flush=True)
-        subprocess.run([python, "-m", "venv", str(folder)], check=True)
-    command = [str(interpreter), "-m", "pip", "install", "--quiet", DISTRIBUTION]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    return interpreter
 
 
 def theirs(
@@ -143,7 +133,9 @@ def main() -> None:
     chosen = parser.parse_args()
     wanted = [m for m in chosen.methods.split(",") if m in registry.entries()]
     with tempfile.TemporaryDirectory() as folder:
-        interpreter = environment(chosen.env or Path(folder), chosen.python or _python())
+        interpreter = environment(
+            chosen.env or Path(folder), chosen.python or _python(), DISTRIBUTION
+        )
         print(
             f"{'instance':22}{'method':>10}{'SAGA':>14}{'offload':>14}{'ratio':>9}"
             f"{'SAGA s':>11}{'method s':>10}{'solve s':>10}{'faster':>9}{'(solve)':>9}"
