@@ -87,6 +87,8 @@ class _Search:
         Minimizing gets more time only where it gets on, or a better plan would be a proof soon.
         """
         minimizing = asking = self.slot
+        if self.best.plan is not None:
+            self._attain(grid, self.slot)
         while not self._ended:
             known = self.best.value, self.best.bound
             if self._minimize(grid, minimizing):
@@ -96,6 +98,7 @@ class _Search:
             elif self.best.gap <= _NEAR:
                 minimizing *= _NEARLY
             if not self._ended and self.best.plan is not None:
+                self._attain(grid, asking)
                 if self._ask(grid, asking):
                     return
                 asking *= _LONGER
@@ -106,6 +109,19 @@ class _Search:
         if run is None and not self.stopped and grid.relax:
             self.best.exhausted()
         return run is None or run.answered
+
+    def _attain(self, grid: Grid, slot: float) -> None:
+        """Ask whether some plan is as good as the bound, and a little worse if none is."""
+        best, left = self.best, slot
+        while not self._ended and left > 0:
+            target = max(best.bound, 0.0) * (1 + self.request.gap / 2)
+            run = self._run(grid, target, left, question=True, tight=True)
+            if run is None or not run.infeasible:
+                return
+            best.raise_bound(run.model.refuted(target))
+            left -= run.spent
+            if best.gap > _NEAR:
+                return
 
     def _ask(self, grid: Grid, slot: float) -> bool:
         """Ask for plans up to some values; whether the grid takes the plan known for one."""
@@ -135,7 +151,9 @@ class _Search:
                 return True
         return False
 
-    def _run(self, grid: Grid, ceiling: float, slot: float, *, question: bool) -> Run | None:
+    def _run(
+        self, grid: Grid, ceiling: float, slot: float, *, question: bool, tight: bool = False
+    ) -> Run | None:
         """Run the model of plans up to a value; ``None`` if stopped or refuted while built."""
         request, best = self.request, self.best
         best.rejected = False
@@ -152,7 +170,7 @@ class _Search:
         if best.plan is not None and not question:
             hint(model, best.plan)
         best.raise_bound(model.whole(best.bound))
-        run = Run(model, best, question=question)
+        run = Run(model, best, question=question, tight=tight)
         run.run(slot, deterministic=self.deterministic)
         self.stopped = run.stopped
         return run

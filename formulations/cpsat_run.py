@@ -20,6 +20,8 @@ _WORKERS = 4  # CP-SAT's portfolio needs several workers, also on few cores; 8 c
 # first (less CPU than the whole portfolio), then one with much of it too; more where threads are
 # given. About many tasks the portfolio knows sooner.
 _PROVERS = ("no_lp", "max_lp", "quick_restart_no_lp", "default_lp", "pseudo_costs", "quick_restart")
+# Where loads leave no room, the linear relaxation says which of them fit together.
+_TIGHT = ("max_lp", "no_lp", *_PROVERS[2:])
 _ALONE = 3.0  # seconds of a slot from which on there are two
 _FEW = 60  # tasks
 _POLL = 0.05  # seconds between looks at the cancel event
@@ -93,6 +95,8 @@ class Run(cp_model.CpSolverSolutionCallback):
     ----------
     question
         Whether any plan up to the model's ceiling will do, instead of the best.
+    tight
+        Whether that ceiling is about the bound.
 
     Attributes
     ----------
@@ -104,9 +108,12 @@ class Run(cp_model.CpSolverSolutionCallback):
         Why the whole solve has to stop, if so.
     """
 
-    def __init__(self, model: Model, best: Best, *, question: bool) -> None:
+    def __init__(
+        self, model: Model, best: Best, *, question: bool, tight: bool = False
+    ) -> None:
         super().__init__()
-        self.request, self.model, self.best, self.question = model.request, model, best, question
+        self.request, self.model, self.best = model.request, model, best
+        self.question, self.tight = question, tight
         self.solver = cp_model.CpSolver()
         self.infeasible = self.answered = False
         self.spent = 0.0
@@ -133,10 +140,12 @@ class Run(cp_model.CpSolverSolutionCallback):
     def _set_parameters(self, slot: float, deterministic: bool) -> None:
         request, parameters = self.request, self.solver.parameters
         parameters.num_workers = request.threads or _WORKERS
-        few = self.model.tables.tasks <= _FEW or request.threads == 1
+        few = self.model.tables.tasks <= _FEW or request.threads == 1 or self.tight
         if self.question and few and (request.threads or 0) <= len(_PROVERS):
-            parameters.num_workers = request.threads or (1 if slot < _ALONE else 2)
-            parameters.subsolvers.extend(_PROVERS[: parameters.num_workers])
+            alone = self.tight or slot < _ALONE
+            parameters.num_workers = request.threads or (1 if alone else 2)
+            provers = _TIGHT if self.tight else _PROVERS
+            parameters.subsolvers.extend(provers[: parameters.num_workers])
         # Its own handler would abort the process when another thread is interrupted.
         parameters.catch_sigint_signal = False
         parameters.random_seed = request.seed % 2**31
