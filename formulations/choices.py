@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from formulations.coefficients import permitted_pairs, transfer_cost
 from offload.arrays import BoolArray, FloatArray
 from offload.bounding.delays import possible_holders
-from offload.tables import Tables, TransferParts
+from offload.bounding.durations import item_parts
+from offload.tables import Tables
 
-__all__ = ["codec_options", "data_parts", "held_pairs", "item_parts", "modes_of", "sources_of"]
+__all__ = ["codec_options", "modes_of", "sources_of"]
 
 _SPENT = ("energy", "cost", "traffic")
 
@@ -36,28 +37,6 @@ def modes_of(tables: Tables, metrics: Collection[str]) -> list[list[int]]:
                 kept.append(m)
         found.append(kept)
     return found
-
-
-def held_pairs(tables: Tables) -> BoolArray:
-    """Pairs of nodes whose route has some link with channels; bool[K, K]."""
-    every = np.indices((tables.nodes, tables.nodes), np.int32)
-    src, dst = every[0].ravel(), every[1].ravel()
-    held = np.zeros(len(src), bool)
-    row, arc = tables.routes.expand(src, dst)
-    held[row[tables.routes.arc_resource[arc] >= 0]] = True
-    return held.reshape(tables.nodes, tables.nodes)
-
-
-def item_parts(tables: Tables, item: int, codec: int = -1) -> TransferParts:
-    """The four parts of an item's transfer for each pair of nodes; float64[K, K] each."""
-    src, dst = np.indices((tables.nodes, tables.nodes))
-    return tables.transfer(tables.item_bytes[item], src, dst, codec, tables.item_rule[item])
-
-
-def data_parts(tables: Tables, data: int) -> TransferParts:
-    """The four parts of a data item's fetch for each pair of nodes; float64[K, K] each."""
-    src, dst = np.indices((tables.nodes, tables.nodes))
-    return tables.transfer(tables.data_bytes[data], src, dst, -1, tables.data_rule[data])
 
 
 def codec_options(

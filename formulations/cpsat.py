@@ -18,14 +18,14 @@ from formulations.cpsat_model import Stopped, build
 from formulations.cpsat_plans import hint
 from formulations.cpsat_run import Best, Run
 from formulations.cpsat_targets import Targets
-from formulations.durations import all_durations, roundings
-from formulations.grid import Grid, natural_tick
+from formulations.grid import Grid
+from offload.bounding.durations import all_durations
+from offload.bounding.ticks import own_tick, roundings
 from offload.bounds import lower_bound, metric_bounds
 from offload.registry import Answer, Request
 
 __all__ = ["solve"]
 
-_MOST_TICKS = 1e9  # on the data's own grid
 _FINEST = 1e12  # ticks of the horizon beyond which integers overflow
 _REFINE = 50.0
 _ROUNDS = 5
@@ -169,7 +169,6 @@ class _Search:
             return None
         if best.plan is not None and not question:
             hint(model, best.plan)
-        best.raise_bound(model.whole(best.bound))
         run = Run(model, best, question=question, tight=tight)
         run.run(slot, deterministic=self.deterministic)
         self.stopped = run.stopped
@@ -183,9 +182,9 @@ def _grids(request: Request) -> list[Grid]:
     values = all_durations(tables)
     finite = values[np.isfinite(values)]
     horizon = max(known["latency"], float(finite.max(initial=0.0)), 1e-300)
-    own = natural_tick(finite, _MOST_TICKS)
+    own = own_tick(tables)
     if own is not None and "horizon" not in request.options:
-        return [Grid(own[0], error=own[1], own=True)]
+        return [Grid(own[0], error=own[1])]
     # A path loses less than a tick by each rounding.
     wanted = 4 * roundings(tables) / max(request.gap, 1e-9)
     most = float(request.options.get("horizon", _FINEST))

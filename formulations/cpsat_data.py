@@ -32,11 +32,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ortools.sat.python import cp_model
 
-from formulations.choices import data_parts, sources_of
+from formulations.choices import sources_of
 from formulations.coefficients import moving_cost
 from formulations.cpsat_capacity import most_units
 from formulations.cpsat_terms import weighted, whole
 from offload.arrays import FloatArray
+from offload.bounding.durations import data_parts
 from offload.transfers import READ
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from ortools.sat.python import cp_model
 
-from formulations.choices import held_pairs
+from offload.bounding.durations import held_pairs
 
 if TYPE_CHECKING:
     from formulations.cpsat_model import Model

@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ortools.sat.python import cp_model
 
-from formulations.choices import codec_options, item_parts
+from formulations.choices import codec_options
 from formulations.coefficients import transfer_cost
 from offload.arrays import BoolArray
+from offload.bounding.durations import item_parts
 from offload.bounds import pair_delays
 from offload.tables import TransferParts
 from offload.transfers import EDGE

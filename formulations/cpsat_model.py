@@ -27,7 +27,7 @@ Source: disjunctive scheduling with alternative resources as in Laborie, Rogerie
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import ceil, isfinite
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,9 @@ from formulations.cpsat_links import Links
 from formulations.cpsat_messages import Messages
 from formulations.cpsat_moves import Moves
 from formulations.cpsat_terms import weighted
-from formulations.durations import longest_serial, roundings
+from formulations.durations import longest_serial
 from formulations.grid import Grid
+from offload.bounding.ticks import roundings
 from offload.bounds import heads, metric_bounds, pair_delays, tails
 from offload.placement import group_edges
 from offload.problem import Problem
@@ -153,14 +154,6 @@ class Model:
             whole = (self.horizon + 1) * self.goals.unit + self.goals.objective.constant
             return self.in_reals(max(target, whole), exact=True)
         return self.in_reals(target)
-
-    def whole(self, bound: float) -> float:
-        """A bound lifted to the next whole tick, where only latency counts and all times are."""
-        if not (self.grid.own and self._latency_alone and isfinite(bound)):
-            return bound
-        ticks = bound / self.goals.unit
-        lifted = ceil(ticks - 1e-6) * self.goals.unit
-        return max(bound, self.in_reals(lifted, exact=True))
 
     def stop_if_told(self) -> None:
         """Raise :class:`Stopped` once the caller wants no more."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.coefficients import moving_cost
-from formulations.durations import move_parts
 from offload.arrays import FloatArray
+from offload.bounding.durations import move_parts
 from offload.transfers import MOVE
 
 if TYPE_CHECKING:

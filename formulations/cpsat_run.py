@@ -10,6 +10,7 @@ from ortools.sat.python import cp_model
 
 from formulations.cpsat_model import Model
 from formulations.cpsat_plans import plan_of
+from offload.bounds import lifted
 from offload.plan import Plan
 from offload.registry import Request
 
@@ -76,6 +77,7 @@ class Best:
 
     def raise_bound(self, bound: float) -> None:
         """Keep a bound if it is higher."""
+        bound = lifted(self.request.problem, self.request.goal.minimize, bound)
         if bound > self.bound:
             self.bound = bound
             self.request.report(None, bound)
@@ -108,9 +110,7 @@ class Run(cp_model.CpSolverSolutionCallback):
         Why the whole solve has to stop, if so.
     """
 
-    def __init__(
-        self, model: Model, best: Best, *, question: bool, tight: bool = False
-    ) -> None:
+    def __init__(self, model: Model, best: Best, *, question: bool, tight: bool = False) -> None:
         super().__init__()
         self.request, self.model, self.best = model.request, model, best
         self.question, self.tight = question, tight

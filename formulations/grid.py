@@ -8,21 +8,16 @@ restriction: each of its schedules is one of the real problem.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Grid", "natural_tick"]
+__all__ = ["Grid"]
 
 FloatArray = NDArray[np.float64]
 
 _NEAR = 1e-9  # ticks: closer than this to a whole number counts as that number
-_TICKS = tuple(
-    base * 10.0**power for power in range(3, -10, -1) for base in (1.0, 0.5, 0.25, 0.125)
-)
 
 
 @dataclass(frozen=True)
@@ -37,14 +32,11 @@ class Grid:
         Whether durations are rounded in the plan's favour (a relaxation) or against it.
     error
         Most seconds by which a rounding went the wrong way: float noise around whole ticks.
-    own
-        Whether all times of the data are whole ticks: then so is the least latency.
     """
 
     tick: float
     relax: bool = True
     error: float = 0.0
-    own: bool = False
 
     def length(self, seconds: float) -> int:
         """A duration or delay in ticks; down when relaxing."""
@@ -79,31 +71,3 @@ class Grid:
         ticks = seconds / self.tick
         near = round(ticks)
         return near if abs(ticks - near) <= _NEAR else int(np.ceil(ticks))
-
-
-def natural_tick(values: Iterable[float], most: float) -> tuple[float, float] | None:
-    """The data's own tick: the coarsest of some round numbers that all times are multiples of.
-
-    Parameters
-    ----------
-    values
-        Seconds; infinite and zero ones are ignored.
-    most
-        Ticks that the largest value may have.
-
-    Returns
-    -------
-    (tick, error) or None
-        Seconds a tick, and the largest distance of a value from its multiple in seconds.
-    """
-    given = np.unique(np.array([v for v in values if isfinite(v) and v > 0], float))
-    if not len(given):
-        return 1.0, 0.0
-    for tick in _TICKS:
-        if given[-1] / tick > most:
-            break
-        ticks = given / tick
-        error = np.abs(ticks - np.rint(ticks)).max()
-        if error <= _NEAR:
-            return tick, float(error * tick)
-    return None

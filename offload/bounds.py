@@ -20,12 +20,13 @@ from offload.arrays import FloatArray
 from offload.bounding.delays import pair_delays
 from offload.bounding.paths import fastest, heads, tails
 from offload.bounding.relaxation import Relaxation
+from offload.bounding.ticks import whole
 from offload.problem import METRICS, Problem
 from offload.tables import TOLERANCE
 
 __all__ = [
-    "earliest_finishes", "fastest", "heads", "lower_bound", "metric_bounds", "pair_delays",
-    "proved", "refuted", "relative_gap", "tails",
+    "earliest_finishes", "fastest", "heads", "lifted", "lower_bound", "metric_bounds",
+    "pair_delays", "proved", "refuted", "relative_gap", "tails",
 ]  # fmt: skip
 
 _SLACK = 1e-6  # relative: a limit is called out of reach where it is missed by more
@@ -57,7 +58,20 @@ def lower_bound(
         return 0.0
     if refuted(problem, limits) is not None:
         return float("inf")
-    return max(0.0, _relaxation(problem, limits).mix(minimize, limits))
+    bound = max(0.0, _relaxation(problem, limits).mix(minimize, limits))
+    return lifted(problem, minimize, bound)
+
+
+def lifted(problem: Problem, minimize: Mapping[str, float], bound: float) -> float:
+    """A lower bound of a weighted sum, up to the next whole tick where it has to be one.
+
+    So it is where latency alone counts and all times of the data are whole ticks; whatever the
+    limits, for a plan that starts all as early as it can keeps those that it kept.
+    """
+    weights = {metric: weight for metric, weight in minimize.items() if weight > 0}
+    if set(weights) != {"latency"}:
+        return bound
+    return whole(problem.tables, bound, weights["latency"])
 
 
 def earliest_finishes(problem: Problem) -> FloatArray:

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from formulations.choices import codec_options, held_pairs, modes_of, sources_of
+from formulations.choices import codec_options, modes_of, sources_of
 from offload import Codec, Data, Edge, Graph, Link, Mode, Network, Node, Problem, Task
+from offload.bounding.durations import held_pairs
 
 
 def networked(*nodes: Node, links: tuple[Link, ...] = ()) -> Network:
