@@ -195,10 +195,10 @@ def plans_hold(metric: str, seeds: range) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_plans_hold_whatever_is_minimized(metric: str) -> None:
-    plans_hold(metric, range(6))
+    plans_hold(metric, range(3))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS)
 def test_plans_hold_on_many_whatever_is_minimized(metric: str) -> None:
-    plans_hold(metric, range(6, 26))
+    plans_hold(metric, range(3, 18))
