@@ -50,7 +50,7 @@ def test_plans_hold_and_are_no_worse_than_the_start(seeds: range) -> None:
 @pytest.mark.parametrize("search", ["sequences", "decoding"])
 def test_tiny_instances_are_solved_to_the_optimum(search: str) -> None:
     found = 0
-    for seed in range(40):
+    for seed in range(20):
         problem = draw_problem(
             500 + seed, ("resident", "allow", "items"), tasks=(2, 5), nodes=(2, 3)
         )
@@ -63,7 +63,7 @@ def test_tiny_instances_are_solved_to_the_optimum(search: str) -> None:
         assert result.objective is not None
         assert result.objective >= best.value * (1 - 1e-9)
         found += result.objective <= best.value * (1 + 1e-9)
-    assert found >= 35
+    assert found >= 17
 
 
 @pytest.mark.parametrize("metric", METRICS)
