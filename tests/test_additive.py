@@ -190,15 +190,15 @@ def test_tiny_instances_are_solved_to_the_optimum(limited: bool) -> None:
         minimize = {"cost": 1.0, "risk": 3.0} if seed % 2 else {"energy": 1.0, "traffic": 0.01}
         limits: dict[str, float] = {}
         if limited:
-            free = solved(problem, minimize=minimize, limits={}).plan
+            free = solved(problem, minimize=minimize, limits={}, work_limit=1000).plan
             assert free is not None
             metric = "energy" if seed % 2 else "cost"
-            least = solved(problem, minimize=metric, limits={}).plan
+            least = solved(problem, minimize=metric, limits={}, work_limit=1000).plan
             assert least is not None
             limits = {metric: 0.5 * (free.metrics[metric] + least.metrics[metric])}
         goal = goal_of(problem, minimize, limits)
         best = best_of_all(problem, goal)
-        result = solved(problem, minimize=minimize, limits=limits)
+        result = solved(problem, minimize=minimize, limits=limits, work_limit=1000)
         assert best is not None
         assert result.objective is not None, seed
         assert result.plan is not None
