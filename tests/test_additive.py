@@ -94,7 +94,7 @@ def close(value: float, other: float) -> bool:
     return abs(value - other) <= 1e-9 * max(abs(value), abs(other), 1e-6)
 
 
-@pytest.mark.parametrize("first", range(0, 120, 40))
+@pytest.mark.parametrize("first", range(0, 80, 40))
 def test_kept_sums_are_the_evaluators(first: int) -> None:
     for seed in range(first, first + 40):
         state = _State(seed)
@@ -185,31 +185,31 @@ def best_of_all(problem: Problem, goal: Goal) -> float | None:
 @pytest.mark.parametrize("limited", [False, True])
 def test_tiny_instances_are_solved_to_the_optimum(limited: bool) -> None:
     proved = 0
-    for seed in range(12):
+    for seed in range(6):
         problem = drawn(2000 + seed, PLAIN, tasks=4, nodes=3)
         minimize = {"cost": 1.0, "risk": 3.0} if seed % 2 else {"energy": 1.0, "traffic": 0.01}
         limits: dict[str, float] = {}
         if limited:
-            free = solved(problem, minimize=minimize, limits={}).plan
+            free = solved(problem, minimize=minimize, limits={}, work_limit=1000).plan
             assert free is not None
             metric = "energy" if seed % 2 else "cost"
-            least = solved(problem, minimize=metric, limits={}).plan
+            least = solved(problem, minimize=metric, limits={}, work_limit=1000).plan
             assert least is not None
             limits = {metric: 0.5 * (free.metrics[metric] + least.metrics[metric])}
         goal = goal_of(problem, minimize, limits)
         best = best_of_all(problem, goal)
-        result = solved(problem, minimize=minimize, limits=limits)
+        result = solved(problem, minimize=minimize, limits=limits, work_limit=1000)
         assert best is not None
         assert result.objective is not None, seed
         assert result.plan is not None
         assert offload.check(problem, result.plan, limits=limits) == []
         assert result.objective >= best * (1 - 1e-9)
         proved += result.objective <= best * (1 + 1e-9)
-    assert proved >= (11 if limited else 12)
+    assert proved == 6
 
 
 def test_plans_of_all_features_hold_and_are_no_worse_than_the_start() -> None:
-    for seed in range(40):
+    for seed in range(20):
         problem = drawn(4000 + seed)
         start = offload.solve(problem, "heft", {"energy": 1.0, "risk": 1.0}, {}).plan
         if start is None:

@@ -29,9 +29,9 @@ def solved(problem: Problem, **arguments: object) -> offload.Result:
     return offload.solve(problem, "anneal", **arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("first", range(0, 60, 20))
-def test_plans_hold_and_are_no_worse_than_the_start(first: int) -> None:
-    for seed in range(first, first + 20):
+@pytest.mark.parametrize("seeds", [range(20), pytest.param(range(20, 60), marks=pytest.mark.slow)])
+def test_plans_hold_and_are_no_worse_than_the_start(seeds: range) -> None:
+    for seed in seeds:
         problem = draw_problem(3000 + seed, ALL, tasks=(1, 10), nodes=(1, 5))
         goal = goal_of(problem)
         result = solved(problem, work_limit=600)
@@ -50,7 +50,7 @@ def test_plans_hold_and_are_no_worse_than_the_start(first: int) -> None:
 @pytest.mark.parametrize("search", ["sequences", "decoding"])
 def test_tiny_instances_are_solved_to_the_optimum(search: str) -> None:
     found = 0
-    for seed in range(40):
+    for seed in range(20):
         problem = draw_problem(
             500 + seed, ("resident", "allow", "items"), tasks=(2, 5), nodes=(2, 3)
         )
@@ -63,7 +63,7 @@ def test_tiny_instances_are_solved_to_the_optimum(search: str) -> None:
         assert result.objective is not None
         assert result.objective >= best.value * (1 - 1e-9)
         found += result.objective <= best.value * (1 + 1e-9)
-    assert found >= 35
+    assert found >= 17
 
 
 @pytest.mark.parametrize("metric", METRICS)

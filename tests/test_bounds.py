@@ -128,15 +128,15 @@ def test_no_optimum_is_below() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(1000, 1500, 100))
+@pytest.mark.parametrize("first", range(1000, 1240, 60))
 def test_no_optimum_is_below_on_many(first: int) -> None:
     tight = dict.fromkeys(METRICS, 0)
-    for seed in range(first, first + 100):
+    for seed in range(first, first + 60):
         features = sorted(EXACT)
         if seed % 2:
             features = random.Random(seed).sample(features, 5)
         brute(draw_problem(seed, features, tasks=(2, 5), nodes=(1, 3)), seed, tight)
-    assert min(tight.values()) > 20, tight
+    assert min(tight.values()) > 10, tight
 
 
 def undercut(seeds: range, plans: int) -> None:
@@ -159,7 +159,7 @@ def test_no_decision_undercuts_a_bound() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(1000, 1400, 50))
+@pytest.mark.parametrize("first", range(1000, 1200, 50))
 def test_no_decision_undercuts_a_bound_on_many(first: int) -> None:
     undercut(range(first, first + 50), 1000)
 
@@ -181,7 +181,7 @@ def test_no_proved_optimum_is_below() -> None:
 
 @pytest.mark.slow
 def test_no_proved_optimum_is_below_on_many() -> None:
-    proves(range(4000, 4060), (8, 14))
+    proves(range(4000, 4030), (8, 14))
 
 
 def test_heads_and_tails_hold_in_every_plan() -> None:

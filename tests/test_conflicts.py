@@ -135,12 +135,12 @@ def agrees(seed: int) -> Conflict | None:
 
 
 def test_conflicts_are_true_and_minimal_by_brute_force() -> None:
-    found = [conflict for seed in range(24) if (conflict := agrees(seed))]
-    assert len(found) >= 4
+    found = [conflict for seed in range(12) if (conflict := agrees(seed))]
+    assert len(found) >= 2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(24, 344, 20))
+@pytest.mark.parametrize("first", range(12, 172, 20))
 def test_conflicts_are_true_and_minimal_by_brute_force_on_many(first: int) -> None:
     found = [conflict for seed in range(first, first + 20) if (conflict := agrees(seed))]
     assert found

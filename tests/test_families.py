@@ -21,6 +21,7 @@ from offload.instance_writing import dumps
 
 ROOT = Path(__file__).parents[1]
 SIZES = (10, 100, 1000)
+LARGER = (100, pytest.param(1000, marks=pytest.mark.slow))
 SCENARIOS = [family for family in FAMILIES if family.kind == "scenario"]
 SHAPES = [family for family in FAMILIES if family.kind == "random"]
 EXACT = {"smart-traffic", "smart-home", "autonomous-driving", *(family.name for family in SHAPES)}
@@ -155,7 +156,7 @@ def test_the_best_plan_of_ten_tasks_uses_two_tiers(family: Family) -> None:
     assert offload.check(problem, result.plan) == []
 
 
-@pytest.mark.parametrize("size", [100, 1000])
+@pytest.mark.parametrize("size", LARGER)
 @pytest.mark.parametrize("family", SCENARIOS, ids=by_name)
 def test_larger_scenarios_solve_check_and_use_two_tiers(family: Family, size: int) -> None:
     problem = offload.generate(family.name, size)
@@ -169,7 +170,7 @@ def test_larger_scenarios_solve_check_and_use_two_tiers(family: Family, size: in
     assert offload.check(problem, result.plan) == []
 
 
-@pytest.mark.parametrize("size", [100, 1000])
+@pytest.mark.parametrize("size", LARGER)
 @pytest.mark.parametrize("family", SHAPES, ids=by_name)
 def test_larger_shapes_solve_and_check(family: Family, size: int) -> None:
     problem = offload.generate(family.name, size)

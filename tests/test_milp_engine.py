@@ -240,7 +240,7 @@ def test_changing_threads_between_solves_changes_nothing_else() -> None:
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_eight_solves_at_once_equal_the_serial_ones(solver: str) -> None:
     def solve(seed: int) -> tuple[str | None, int]:
-        problem = knapsack(seed=seed)
+        problem = knapsack(18, 8, seed)
         outcome = run(problem, Control(threads=1 + seed % 2), solver)
         return outcome.proof, round(problem.objective.value())
 

@@ -71,10 +71,11 @@ def test_a_limit_of_latency_counts_as_load() -> None:
     assert tight.bound >= free.bound * (1 - 1e-6)
 
 
+@pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 16), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("metric", ["energy", "cost", "risk", "traffic"])
-def test_no_bound_is_above_an_optimum_whatever_the_features(metric: str) -> None:
+def test_no_bound_is_above_an_optimum_whatever_the_features(metric: str, seeds: range) -> None:
     features = tuple(name for name in FEATURES if name not in ("splitting", "limits"))
-    for seed in range(8):
+    for seed in seeds:
         problem = draw_problem(seed, features, tasks=(3, 6), nodes=(2, 3))
         best = offload.solve(problem, "cpsat", metric, {}, gap=1e-6, time_limit=30, explain=0)
         found = offload.solve(problem, "node-columns", metric, {}, time_limit=10, explain=0)

@@ -26,7 +26,7 @@ SEEDS = st.integers(0, 100_000)
 S = TypeVar("S", bound=msgspec.Struct)
 
 few = settings(
-    max_examples=6, deadline=None, derandomize=True, database=None,
+    max_examples=4, deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 

@@ -113,7 +113,7 @@ def test_repair_is_the_same_every_time_and_never_worse() -> None:
 
 @pytest.mark.slow
 def test_repair_is_the_same_every_time_and_never_worse_on_many() -> None:
-    repairs(range(20, 120))
+    repairs(range(20, 80))
 
 
 def test_a_place_is_found_where_the_methods_get_stuck() -> None:

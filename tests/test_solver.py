@@ -70,7 +70,7 @@ def test_nodes_without_a_route_are_infeasible_for_every_method(method: str) -> N
     tasks = (Task("a", work=1, allow=("n0",)), Task("b", work=1, allow=("n1",)))
     graph = Graph(tasks, (Edge("a", "b", 1),))
     problem = Problem(network=Network((Node("n0"), Node("n1"))), graph=graph)
-    result = offload.solve(problem, method)
+    result = offload.solve(problem, method, explain=0)
     assert (result.status, result.plan) == ("infeasible", None)
     assert result.reason == "some task cannot be reached from those it needs"
 

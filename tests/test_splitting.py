@@ -251,21 +251,21 @@ def agrees_with_programs(seed: int) -> bool:
 
 
 def test_no_plan_with_shares_on_a_grid_is_better() -> None:
-    assert sum(map(agrees_with_grid, range(24))) >= 8
+    assert sum(map(agrees_with_grid, range(15))) >= 5
 
 
 @pytest.mark.slow
 def test_no_plan_with_shares_on_a_grid_is_better_on_many() -> None:
-    assert sum(map(agrees_with_grid, range(100, 500))) >= 100
+    assert sum(map(agrees_with_grid, range(100, 300))) >= 50
 
 
 def test_the_optimum_is_that_of_all_linear_programs() -> None:
-    assert sum(map(agrees_with_programs, range(30))) >= 8
+    assert sum(map(agrees_with_programs, range(15))) >= 4
 
 
 @pytest.mark.slow
 def test_the_optimum_is_that_of_all_linear_programs_on_many() -> None:
-    assert sum(map(agrees_with_programs, range(100, 300))) >= 50
+    assert sum(map(agrees_with_programs, range(100, 200))) >= 25
 
 
 # -- runs ----------------------------------------------------------------------------------------
