@@ -1,7 +1,7 @@
 """Solve reference sets: a line an instance with value, bound, gap and seconds, and a summary a set.
 
-    python benchmarks/exact.py [edge|auckland|stg|gap|fjsp|energy|all] [--method auto] [--cpu N]
-                               [--time S] [--gap G] [--threads N] [--least N] [--most N]
+    python benchmarks/exact.py [edge|auckland|stg|gap|fjsp|energy|all] [--method auto,...]
+                               [--cpu N] [--time S] [--gap G] [--threads N] [--least N] [--most N]
                                [--sample N] [--seed S] [--only TEXT] [--jobs 1] [--output FILE.csv]
 
 An instance is stopped after ``--cpu`` CPU seconds, those of all threads and child processes
@@ -9,8 +9,9 @@ together; by default what is hoped for of the set: 10 for auckland and stg, 20 f
 and energy; 3, 10 or 30 for edge up to 20, 30 or 40 tasks, 120 above. ``--time`` is its limit in
 wall seconds; by default the CPU seconds over the share of a core that a busy machine leaves to this
 process, which is measured before each instance, but 60 for the large ones of edge. ``--sample``
-takes so many of a set, evenly spread over it; the seed says where it begins. Exit status 1 if a
-value or a bound contradicts what is known.
+takes so many of a set, evenly spread over it; the seed says where it begins. Of several methods
+each solves every instance, under the same limit, and is compared with the best of them. Exit status
+1 if a value or a bound contradicts what is known.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Row:
 
     set: str
     name: str
+    method: str
     tasks: int
     nodes: int
     status: str
@@ -70,7 +72,7 @@ class Row:
         return abs(self.objective - self.high) <= _ROUNDING * self.high
 
 
-def run(case: Case, chosen: argparse.Namespace) -> Row:
+def run(case: Case, chosen: argparse.Namespace, method: str) -> Row:
     """Solve a case."""
     problem = case.problem()
     cpu = chosen.cpu or case.cpu
@@ -78,14 +80,14 @@ def run(case: Case, chosen: argparse.Namespace) -> Row:
     with _stopped_after(cpu) as cancel:
         began, clock = _spent(), time.monotonic()
         result = offload.solve(
-            problem, chosen.method, case.minimize, case.limits, limit, gap=chosen.gap,
+            problem, method, case.minimize, case.limits, limit, gap=chosen.gap,
             threads=chosen.threads, seed=chosen.seed, cancel=cancel,
         )  # fmt: skip
         seconds, wall = _spent() - began, time.monotonic() - clock
     row = Row(
-        case.set, case.name, len(problem.graph.tasks), len(problem.network.nodes), result.status,
-        _number(result.objective), _number(result.bound), _number(result.gap), case.low, case.high,
-        seconds, wall, False, "",
+        case.set, case.name, method, len(problem.graph.tasks), len(problem.network.nodes),
+        result.status, _number(result.objective), _number(result.bound), _number(result.gap),
+        case.low, case.high, seconds, wall, False, "",
     )  # fmt: skip
     row.in_time = row.proved and seconds <= cpu * _LATE
     row.wrong = wrong(row, chosen.gap or 1e-4)
@@ -158,27 +160,40 @@ def chosen_cases(name: str, chosen: argparse.Namespace) -> list[Case]:
 
 def solved(todo: list[Case], chosen: argparse.Namespace) -> Iterator[Row]:
     """The rows of some cases, in their order."""
+    calls = [(case, chosen, method) for case in todo for method in chosen.method]
     if chosen.jobs == 1:
-        yield from (run(case, chosen) for case in todo)
+        yield from (run(*call) for call in calls)
         return
     with ProcessPoolExecutor(chosen.jobs, get_context("spawn")) as pool:
-        yield from pool.map(run, todo, [chosen] * len(todo))
+        yield from pool.map(run, *zip(*calls, strict=True))
 
 
 def show(row: Row, count: str) -> None:
     """Print a line."""
     known = f"{row.high:.8g}" if row.low == row.high else f"{row.low:.7g}..{row.high:.7g}"
     print(
-        f"{count:>9} {row.name[:54]:54}{row.tasks:6}{row.nodes:5}{row.status:>11}"
-        f"{row.objective:13.8g}{row.bound:13.8g}{100 * row.gap:9.4f}{known:>20}"
+        f"{count:>9} {row.name[:46]:46}{row.method[:12]:>13}{row.tasks:6}{row.nodes:5}"
+        f"{row.status:>11}{row.objective:13.8g}{row.bound:13.8g}{100 * row.gap:9.4f}{known:>20}"
         f"{row.seconds:9.2f}{row.wall:8.2f}{'  late' if row.proved and not row.in_time else ''}"
         + (f"\n*** DIFFERS: {row.wrong}" if row.wrong else ""),
         flush=True,
     )
 
 
+def beside(rows: list[Row], method: str) -> str:
+    """How a method's values compare with the best of all methods on the same instances."""
+    best: dict[str, float] = {}
+    for row in rows:
+        known = best.get(row.name, inf)
+        best[row.name] = row.objective if row.objective < known else known
+    own = [row for row in rows if row.method == method and row.objective == row.objective]
+    ratios = [log(row.objective / best[row.name]) for row in own if best[row.name] > 0]
+    mean, worst = exp(sum(ratios) / max(len(ratios), 1)), exp(max(ratios, default=0.0))
+    return f"{method}: value / best of the methods: geometric mean {mean:.5f}, worst {worst:.5f}"
+
+
 def summary(name: str, rows: list[Row]) -> None:
-    """Print what came out of a set."""
+    """Print what came out of a set with one method."""
     count = len(rows)
     found = [row for row in rows if row.objective == row.objective]
     gaps = [row.gap if row.gap == row.gap else 1.0 for row in rows]
@@ -211,7 +226,12 @@ def main() -> None:
     """Print tables and summaries."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("set", nargs="?", choices=[*SETS, "all"], default="edge")
-    parser.add_argument("--method", default="auto")
+    parser.add_argument(
+        "--method",
+        default="auto",
+        type=lambda text: text.split(","),
+        help="one or, by commas, more",
+    )
     parser.add_argument("--time", type=float, help="wall seconds an instance")
     parser.add_argument("--cpu", type=float, help="CPU seconds an instance")
     parser.add_argument("--gap", type=float, help="relative gap of a proof, 1e-4 by default")
@@ -226,17 +246,20 @@ def main() -> None:
     chosen = parser.parse_args()
     everything: list[Row] = []
     print(
-        f"{'':9} {'instance':54}{'tasks':>6}{'nodes':>5}{'status':>11}{'objective':>13}"
-        f"{'bound':>13}{'gap %':>9}{'known':>20}{'cpu s':>9}{'wall s':>8}"
+        f"{'':9} {'instance':46}{'method':>13}{'tasks':>6}{'nodes':>5}{'status':>11}"
+        f"{'objective':>13}{'bound':>13}{'gap %':>9}{'known':>20}{'cpu s':>9}{'wall s':>8}"
     )
     for name in SETS if chosen.set == "all" else (chosen.set,):
         todo, rows = chosen_cases(name, chosen), []
         for row in solved(todo, chosen):
             rows.append(row)
-            show(row, f"{len(rows)}/{len(todo)}")
+            show(row, f"{len(rows)}/{len(todo) * len(chosen.method)}")
         everything += rows
-        if rows:
-            summary(name, rows)
+        for method in chosen.method:
+            if rows:
+                summary(f"{name}, {method}", [row for row in rows if row.method == method])
+        for method in chosen.method[1:] and chosen.method:
+            print(f"{name}, {beside(rows, method)}", flush=True)
     if chosen.output:
         save(chosen.output, everything)
     sys.exit(any(row.wrong for row in everything))
