@@ -37,6 +37,7 @@ _LONGER = 3.0  # times the last turn
 _NEARLY = 2.0  # times the last one for minimizing where little is left to gain
 _QUESTIONS = 3  # that a turn has time for, if none is answered
 _WIDE, _BEGIN = 0.1, 0.25  # gap above which the first question is about a share of it
+_STEPPED = 0.005  # gap up to which the bound is worth raising step by step
 _NEAR = 0.05  # gap from which on the proof itself is asked for
 
 
@@ -95,7 +96,7 @@ class _Search:
                 return
             if known != (self.best.value, self.best.bound):
                 minimizing *= _LONGER
-            elif self.best.gap <= _NEAR:
+            elif self.best.gap <= _WIDE:
                 minimizing *= _NEARLY
             if not self._ended and self.best.plan is not None:
                 self._attain(grid, asking)
@@ -120,7 +121,7 @@ class _Search:
                 return
             best.raise_bound(run.model.refuted(target))
             left -= run.spent
-            if best.gap > _NEAR:
+            if best.gap > _STEPPED:
                 return
 
     def _ask(self, grid: Grid, slot: float) -> bool:
