@@ -51,11 +51,13 @@ class _Search:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.best = Best(request, bound=lower_bound(request.problem, request.goal.minimize))
+        known = lower_bound(request.problem, request.goal.minimize)
+        self.best = Best(request, bound=max(known, request.bound))
         if request.start is not None:
             self.best.plan = request.start
             self.best.value = request.start.objective(request.goal.minimize)
         self.stopped: str | None = None
+        self.loose = False  # whether it is proved that the first bound is not attained
         # Where answers shall not vary, no clock decides what is asked next.
         self.deterministic = request.threads == 1 or request.work_limit is not None
         seconds = float(np.clip(_SLOT_SHARE * request.seconds_left, *_SLOT_SECONDS))
@@ -114,15 +116,14 @@ class _Search:
     def _attain(self, grid: Grid, slot: float) -> None:
         """Ask whether some plan is as good as the bound, and a little worse if none is."""
         best, left = self.best, slot
-        while not self._ended and left > 0:
+        while not self._ended and left > 0 and (best.gap <= _STEPPED or not self.loose):
             target = max(best.bound, 0.0) * (1 + self.request.gap / 2)
             run = self._run(grid, target, left, question=True, tight=True)
             if run is None or not run.infeasible:
                 return
             best.raise_bound(run.model.refuted(target))
             left -= run.spent
-            if best.gap > _STEPPED:
-                return
+            self.loose = True
 
     def _ask(self, grid: Grid, slot: float) -> bool:
         """Ask for plans up to some values; whether the grid takes the plan known for one."""

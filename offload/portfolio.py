@@ -131,6 +131,9 @@ def auto(request: Request) -> Answer:
     if not (found and small):
         return _without_proof(request)
     answer = _begun(request, found[0])
+    if tables.tasks > _SMALL and not _sums(request):
+        answer = _tried(request, answer, found[0])
+        request = replace(request, bound=max(request.bound, answer.bound or request.bound))
     return _proved(request, _searched(request, answer, _SHARE), found)
 
 
@@ -166,6 +169,15 @@ def _begun(request: Request, engine: Entry | None = None) -> Answer:
         answer.plan = _rescued(request)
     small = engine is not None and request.problem.tables.tasks <= _SMALL
     return answer if small and answer.plan is not None else _approached(request, answer)
+
+
+def _tried(request: Request, answer: Answer, engine: Entry) -> Answer:
+    """What an exact method soon makes of a plan: often one that attains the bound."""
+    if _done(request, answer) or answer.plan is None:
+        return answer
+    asked = replace(request, start=answer.plan)
+    tried = _run(engine, _for_a_while(asked, _TRYING, _TRIED))
+    return replace(tried, stopped=None) if tried.plan is not None else answer
 
 
 def _without_proof(request: Request) -> Answer:
