@@ -83,8 +83,9 @@ def work(pipe: Connection) -> None:
         offload.solve(_WARM, method, time_limit=5)  # imports what it needs
     pipe.send("ready")
     while (job := pipe.recv()) is not None:
-        method, _, solver = job.method.partition("-") if job.method == "milp-cbc" else (
-            job.method, "", "")
+        method, _, solver = (
+            job.method.partition("-") if job.method == "milp-cbc" else (job.method, "", "")
+        )
         options = {"solver": solver} if solver else None
         problem, cancel = job.case.problem(), threading.Event()
         timer = threading.Timer(job.limit, cancel.set)

@@ -192,7 +192,9 @@ def _proved(request: Request, answer: Answer, engines: list[Entry]) -> Answer:
         return answer
     bound = request.bound
     columns = registry.entries().get("node-columns")
-    if columns is not None and answer.plan is not None and set(request.goal.minimize) & set(SPENT):
+    used = set(features_used(request.problem, request.goal))
+    spent = bool(set(request.goal.minimize) & set(SPENT))
+    if spent and columns is not None and answer.plan is not None and used <= columns.honours:
         asked = _for_a_while(replace(request, start=answer.plan), _BOUNDING, _ROUNDS)
         bound = max(bound, _run(columns, asked).bound or bound)
     for entry in engines:

@@ -292,7 +292,7 @@ def _refuse_all(problem: Problem, goal: Goal) -> None:
 
 def missing_features(problem: Problem, goal: Goal, entry: Entry) -> list[str]:
     """What an instance uses under a goal and a method does not honour."""
-    return [name for name in features_used(problem, goal) if name not in entry.honours]
+    return entry.lacks(features_used(problem, goal))
 
 
 def _take_start(judge: _Judge, start: Plan) -> None:
