@@ -14,14 +14,14 @@ from math import isfinite
 import numpy as np
 import ortools
 
-from formulations.cpsat_model import Stopped, build
+from formulations.cpsat_model import build
 from formulations.cpsat_plans import hint
 from formulations.cpsat_run import Best, Run
 from formulations.cpsat_targets import Targets
 from formulations.durations import all_durations, roundings
 from formulations.grid import Grid, natural_tick
 from offload.bounds import lower_bound, metric_bounds
-from offload.registry import Answer, Request
+from offload.registry import Answer, Request, Stopped
 
 __all__ = ["solve"]
 

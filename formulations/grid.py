@@ -8,12 +8,10 @@ restriction: each of its schedules is one of the real problem.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Grid", "natural_tick"]
 
@@ -81,7 +79,7 @@ class Grid:
         return near if abs(ticks - near) <= _NEAR else int(np.ceil(ticks))
 
 
-def natural_tick(values: Iterable[float], most: float) -> tuple[float, float] | None:
+def natural_tick(values: ArrayLike, most: float) -> tuple[float, float] | None:
     """The data's own tick: the coarsest of some round numbers that all times are multiples of.
 
     Parameters
@@ -96,7 +94,8 @@ def natural_tick(values: Iterable[float], most: float) -> tuple[float, float] | 
     (tick, error) or None
         Seconds a tick, and the largest distance of a value from its multiple in seconds.
     """
-    given = np.unique(np.array([v for v in values if isfinite(v) and v > 0], float))
+    every = np.asarray(values, float)
+    given = np.unique(every[np.isfinite(every) & (every > 0)])
     if not len(given):
         return 1.0, 0.0
     for tick in _TICKS:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from offload.plan import Plan
 
-__all__ = ["Answer", "Entry", "Method", "Request", "entries", "find", "methods"]
+__all__ = ["Answer", "Entry", "Method", "Request", "Stopped", "entries", "find", "methods"]
+
+
+class Stopped(Exception):
+    """The time was up, or a cancel came, before a method had made what it was making."""
 
 
 @dataclass
@@ -81,6 +85,11 @@ class Request:
         if self.cancel is not None and self.cancel.is_set():
             return "cancelled"
         return "time" if time.monotonic() >= self.deadline else None
+
+    def go_on(self) -> None:
+        """Raise :class:`Stopped` once the method has to stop."""
+        if self.stopped:
+            raise Stopped
 
 
 @dataclass

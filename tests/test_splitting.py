@@ -386,8 +386,7 @@ def test_parts_behave_as_tasks_of_their_share() -> None:
 
 def built(problem: Problem) -> SplitScheduling:
     model = SplitScheduling(SplitCase(problem, Goal({"latency": 1.0}, {})), math.inf)
-    for _ in model.build():
-        pass
+    model.build()
     return model
 
 
