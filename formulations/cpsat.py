@@ -64,7 +64,11 @@ class _Search:
     def answer(self) -> Answer:
         """Search until a proof or a stop."""
         best = self.best
-        for grid in _grids(self.request):
+        try:
+            grids = _grids(self.request)
+        except Stopped:
+            grids, self.stopped = [], self.request.stopped
+        for grid in grids:
             self._search(grid)
             if not self._ended and best.rejected:
                 self._minimize(Grid(grid.tick, relax=False), np.inf)
@@ -161,8 +165,11 @@ class _Search:
 def _grids(request: Request) -> list[Grid]:
     """Time grids, coarse to fine; one alone where the data has its own."""
     problem, tables = request.problem, request.problem.tables
+    request.go_on()
     known = metric_bounds(problem)
+    request.go_on()
     values = all_durations(tables)
+    request.go_on()
     finite = values[np.isfinite(values)]
     horizon = max(known["latency"], float(finite.max(initial=0.0)), 1e-300)
     own = natural_tick(finite, _MOST_TICKS)

@@ -24,6 +24,7 @@ from formulations.milp_splitting import SplitScheduling
 from formulations.milp_terms import Case
 from offload import portfolio
 from offload.features import Goal, goal_of
+from offload.plan import Plan
 from offload.problem import Graph, Link, Network, Node, Problem, Task
 from offload.registry import Request, Stopped
 
@@ -233,3 +234,40 @@ def test_a_program_out_of_time_is_no_proof(plain: Problem) -> None:
         assert answer.stopped == "cancelled"
         assert answer.bound is not None
         assert answer.bound < start.objective(plain.minimize)
+
+
+def test_a_plan_that_keeps_a_limit_is_there_before_any_bound(instances: Path) -> None:
+    """Where the best heuristic for latency breaks a limit, one that moves little keeps it."""
+    problem = offload.load(instances / "crossing-40.json")
+    news: list[offload.Progress] = []
+    cancel = threading.Event()
+
+    def hear(progress: offload.Progress) -> None:
+        news.append(progress)
+        cancel.set()
+
+    result = offload.solve(problem, on_progress=hear, cancel=cancel)
+    assert offload.solve(problem, "heft", work_limit=0).plan is None
+    assert result.stopped == "cancelled"
+    assert result.plan is not None
+    assert news[0].objective is not None
+    assert news[0].bound is None
+
+
+def test_a_search_finds_what_no_heuristic_keeps() -> None:
+    """A limit of latency a twentieth below what any list scheduler reaches."""
+    problem = offload.generate("layered", size=40, seed=2)
+    names = ("heft", "mct", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
+    least = min(offload.solve(problem, name).objective or math.inf for name in names)
+    goal = Goal({"completion": 1.0}, {"latency": 0.95 * least})
+    found: list[Plan] = []
+    cancel = threading.Event()
+
+    def hear(plan: Plan | None, bound: float | None) -> None:
+        if plan is not None:
+            found.append(plan)
+            cancel.set()
+
+    request = Request(problem, goal, threads=1, cancel=cancel, report=hear)
+    assert portfolio.quick(request) is found[0]
+    assert request.keeps(found[0])
