@@ -14,7 +14,7 @@ from math import isfinite
 import numpy as np
 import ortools
 
-from formulations.cpsat_model import Stopped, build
+from formulations.cpsat_model import build
 from formulations.cpsat_plans import hint
 from formulations.cpsat_run import Best, Run
 from formulations.cpsat_targets import Targets
@@ -22,7 +22,7 @@ from formulations.grid import Grid
 from offload.bounding.durations import all_durations
 from offload.bounding.ticks import own_tick, roundings
 from offload.bounds import lower_bound, metric_bounds
-from offload.registry import Answer, Request
+from offload.registry import Answer, Request, Stopped
 
 __all__ = ["solve"]
 
@@ -67,7 +67,11 @@ class _Search:
     def answer(self) -> Answer:
         """Search until a proof or a stop."""
         best = self.best
-        for grid in _grids(self.request):
+        try:
+            grids = _grids(self.request)
+        except Stopped:
+            grids, self.stopped = [], self.request.stopped
+        for grid in grids:
             self._search(grid)
             if not self._ended and best.rejected:
                 self._minimize(Grid(grid.tick, relax=False), np.inf)
@@ -180,8 +184,11 @@ class _Search:
 def _grids(request: Request) -> list[Grid]:
     """Time grids, coarse to fine; one alone where the data has its own."""
     problem, tables = request.problem, request.problem.tables
+    request.go_on()
     known = metric_bounds(problem)
+    request.go_on()
     values = all_durations(tables)
+    request.go_on()
     finite = values[np.isfinite(values)]
     horizon = max(known["latency"], float(finite.max(initial=0.0)), 1e-300)
     own = own_tick(tables)

@@ -37,6 +37,7 @@ class _Run(NamedTuple):
 def capacity(model: Model) -> None:
     """Slots and working memory of each node at all times; residents for the whole plan."""
     for k in range(model.tables.nodes):
+        model.request.go_on()
         tasks = [i for i in range(model.tables.tasks) if (i, k) in model.x]
         if tasks:
             runs = _runs(model, k, tasks)

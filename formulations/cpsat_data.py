@@ -86,6 +86,7 @@ class Data:
         """Fetches and copies of all data."""
         for d in self.readers:
             for l in range(self.tables.nodes):
+                self.model.request.go_on()
                 here = [j for j in self.readers[d] if (j, l) in self.model.x]
                 if here and not self.tables.home[d, l]:
                     self._fetches(d, l, here)

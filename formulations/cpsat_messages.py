@@ -94,7 +94,7 @@ class Messages:
     def of(self, item: int) -> dict[Way, cp_model.IntVar]:
         """y_hklc of one item, made on first use, with the constraints that tie it to the places."""
         if item not in self.made:
-            self.model.stop_if_told()
+            self.model.request.go_on()
             self.made[item] = {
                 way: self.model.cp.new_bool_var(f"y{item},{way.src},{way.dst},{way.codec}")
                 for way in self.ways(item)
@@ -134,7 +134,7 @@ class Messages:
     def build(self) -> None:
         """When items that have a choice of codecs, or hold links, have arrived."""
         for item in range(self.tables.items):
-            self.model.stop_if_told()
+            self.model.request.go_on()
             ways = self.ways(item)
             choice = len({way[:2] for way in ways}) < len(ways)
             parts = {c: item_parts(self.tables, item, c) for c in {way.codec for way in ways}}
@@ -194,6 +194,7 @@ class Messages:
         ``bears`` is bool[K, K], the pairs of nodes for which that matters.
         """
         for item in range(self.tables.items):
+            self.model.request.go_on()
             ways = self.ways(item)
             parts = {c: item_parts(self.tables, item, c) for c in {way.codec for way in ways}}
             held = {way: float(parts[way.codec].serialise[way.src, way.dst]) for way in ways}
@@ -207,6 +208,7 @@ class Messages:
     def spend(self, metric: str, terms: Terms) -> None:
         """What transfers of items add to a metric."""
         for item in range(self.tables.items):
+            self.model.request.go_on()
             codecs = {way.codec for way in self.ways(item)}
             cost = {c: transfer_cost(self.tables, metric, item, c) for c in codecs}
             if any(table.any() for table in cost.values()):

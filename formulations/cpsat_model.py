@@ -51,17 +51,13 @@ from offload.problem import Problem
 from offload.registry import Request
 from offload.tables import TOLERANCE
 
-__all__ = ["Model", "Stopped", "build"]
+__all__ = ["Model", "build"]
 
 
 _LOAD_CUTS = range(25, 301)  # tasks for which load cuts over ancestors and descendants pay
 
 
 _FEW = 2  # nodes up to which pairs of them are as few as rows
-
-
-class Stopped(Exception):
-    """The time was up, or a cancel came, before the model was complete."""
 
 
 class Model:
@@ -155,11 +151,6 @@ class Model:
             return self.in_reals(max(target, whole), exact=True)
         return self.in_reals(target)
 
-    def stop_if_told(self) -> None:
-        """Raise :class:`Stopped` once the caller wants no more."""
-        if self.request.stopped:
-            raise Stopped
-
     # -- variables -------------------------------------------------------------------------------
 
     def variables(self) -> bool:
@@ -174,6 +165,7 @@ class Model:
         self.length: list[cp_model.LinearExpr] = []
         self.makespan = cp.new_int_var(0, self.horizon, "makespan")
         for i in range(tables.tasks):
+            self.request.go_on()
             nodes = self.nodes_of[i]
             for k in nodes:
                 self.x[i, k] = cp.new_bool_var(f"x{i},{k}")
@@ -218,6 +210,7 @@ class Model:
     def one_place(self) -> None:
         """Each task runs on exactly one node, in exactly one of its modes."""
         for i, nodes in enumerate(self.nodes_of):
+            self.request.go_on()
             self.cp.add_exactly_one(self.x[i, k] for k in nodes)
             for k in nodes:
                 modes = self.modes(i, k)
@@ -229,7 +222,7 @@ class Model:
         tables = self.tables
         single = np.array([len(modes) == 1 for modes in self.modes_of])[:, None]
         for e in range(tables.edges):
-            self.stop_if_told()
+            self.request.go_on()
             i, j = int(tables.edge_src[e]), int(tables.edge_dst[e])
             delay = pair_delays(tables, e)
             rows, columns = self.nodes_of[i], self.nodes_of[j]
@@ -287,6 +280,7 @@ class Model:
     def heads_and_tails(self) -> None:
         """No start before the head of its place; after each task its tail still fits."""
         for i, nodes in enumerate(self.nodes_of):
+            self.request.go_on()
             if len(nodes) > 1:
                 self.cp.add(self.start[i] >= self._sum(i, nodes, self.early[i]))
             rest = self._over_places(i, self.steps[i] + self.late[i][:, None])
@@ -304,6 +298,7 @@ class Model:
         for group in self.problem.graph.groups:
             members = [position[name] for name in group.tasks]
             for k in range(self.tables.nodes):
+                self.request.go_on()
                 here = [self.x.get((i, k)) for i in members]
                 if group.rule == "apart":
                     self.cp.add_at_most_one(x for x in here if x is not None)
@@ -322,6 +317,7 @@ class Model:
     def _contiguous(self, members: NDArray[np.int32]) -> None:
         edges = group_edges(self.tables, members)
         for k in range(self.tables.nodes):
+            self.request.go_on()
             left = {int(i): self.cp.new_bool_var(f"left{i},{k}") for i in members}
             for u, v in edges:
                 xu, xv = self.x.get((u, k), 0), self.x.get((v, k), 0)
@@ -336,13 +332,14 @@ class Model:
         work = self.times * tables.task_slots[:, None]
         everyone = range(tables.tasks)
         for k in range(tables.nodes):
+            self.request.go_on()
             total = self._work(work, everyone, k)
             self.cp.add(total <= int(slots[k]) * self.makespan)
         if tables.tasks not in _LOAD_CUTS:
             return
         reach = _reachability(self.problem)
         for j in everyone:
-            self.stop_if_told()
+            self.request.go_on()
             for k in range(tables.nodes):
                 before = [i for i in np.flatnonzero(reach[:, j]).tolist() if (i, k) in self.x]
                 after = [i for i in np.flatnonzero(reach[j]).tolist() if (i, k) in self.x]

@@ -55,14 +55,19 @@ def period_terms(model: Model) -> Terms:
             steps = [whole(load / unit, loose) for _, load in loads]
             sums.append(([v for v, _ in loads], steps))
 
+    over: dict[int, list[_Stream]] = {}
+    for s in streams:
+        for q in model.links.route(s.src, s.dst):
+            over.setdefault(q, []).append(s)
     for k, runs in enumerate(nodes):
+        model.request.go_on()
         if model.tables.serial_io[k]:
             runs += [(s.there, s.serialise) for s in streams if s.dst == k]
             runs += _sent(model, unit, [s for s in streams if s.src == k])
         add(runs)
     for q, channels in enumerate(model.tables.routes.resource_channels.tolist()):
-        over = [s for s in streams if q in model.links.route(s.src, s.dst)]
-        add([(s.there, s.serialise / channels) for s in over])
+        model.request.go_on()
+        add([(s.there, s.serialise / channels) for s in over.get(q, ())])
     most = max((sum(s * _reach(v) for v, s in zip(*row, strict=True)) for row in sums), default=0)
     period = model.cp.new_int_var(0, most, "period")
     for variables, steps in sums:
@@ -107,13 +112,13 @@ def _unit(model: Model, nodes: list[Loads], streams: list[_Stream]) -> float:
 def _sent(model: Model, unit: float, streams: list[_Stream]) -> Loads:
     """Of each item or data sent from a node, the largest serialise once."""
     found: Loads = [(s.there, s.serialise) for s in streams if s.alone]
-    shared = sorted({s.what for s in streams if not s.alone})
-    for what in shared:
-        steps = [
-            (whole(s.serialise / unit, model.grid.relax), s.there)
-            for s in streams
-            if s.what == what
-        ]
+    shared: dict[tuple[int, int], list[_Stream]] = {}
+    for s in streams:
+        if not s.alone:
+            shared.setdefault(s.what, []).append(s)
+    for what, of_it in sorted(shared.items()):
+        model.request.go_on()
+        steps = [(whole(s.serialise / unit, model.grid.relax), s.there) for s in of_it]
         top = max(step for step, _ in steps)
         sent = model.cp.new_int_var(0, top, f"sent{what[0]},{what[1]},{streams[0].src}")
         for step, there in steps:

@@ -18,6 +18,7 @@ branch-and-bound nodes, all runs together.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -34,7 +35,7 @@ from offload.errors import OffloadError, Unsupported
 from offload.features import Goal, features_used
 from offload.plan import Plan
 from offload.problem import Problem
-from offload.registry import Answer, Request, find
+from offload.registry import Answer, Request, Stopped, find
 
 __all__ = ["program", "solve"]
 
@@ -74,7 +75,7 @@ def solve(request: Request) -> Answer:
     if request.start is None and request.problem.tables.divisible.any():
         request = replace(request, start=undivided(request))
     search = _Search(request, solver_of(request.options.get("solver")))
-    case, kind = _model_of(request.problem, request.goal)
+    case, kind = _model_of(request.problem, request.goal, request.go_on)
     if (why := search.stopped()) or search.proved:
         return search.answer(why)
     if (size := kind.size_of(case)) > MOST:
@@ -83,12 +84,13 @@ def solve(request: Request) -> Answer:
     for _ in range(REBUILDS):
         if (why := search.stopped()) or search.proved:
             return search.answer(why)
-        model = kind(case, search.value)
-        if model.infeasible:
-            return search.exhausted(FAVOUR * search.value)
-        for _ in model.build():
-            if why := search.stopped():
-                return search.answer(why)
+        try:
+            model = kind(case, search.value)
+            if model.infeasible:
+                return search.exhausted(FAVOUR * search.value)
+            model.build()
+        except Stopped:
+            return search.answer(search.stopped())
         if isinstance(model, SplitScheduling):
             search.improve(model)
         answer = search.prove(model)
@@ -97,12 +99,14 @@ def solve(request: Request) -> Answer:
     return answer
 
 
-def _model_of(problem: Problem, goal: Goal) -> tuple[Case, Any]:
+def _model_of(
+    problem: Problem, goal: Goal, go_on: Callable[[], None] = lambda: None
+) -> tuple[Case, Any]:
     """The numbers of an instance, and the class of its model."""
     if problem.tables.divisible.any():
-        case: Case = SplitCase(problem, goal)
+        case: Case = SplitCase(problem, goal, go_on)
         return case, SplitAssignment if suffices(case) else SplitScheduling
-    case = Case(problem, goal)
+    case = Case(problem, goal, go_on)
     return case, AssignmentModel if suffices(case) else SchedulingModel
 
 
@@ -140,8 +144,7 @@ def program(problem: Problem, goal: Goal, plan: Plan | None) -> tuple[pulp.LpPro
     model = kind(case, most)
     if model.infeasible:
         raise OffloadError("no plan is better than the one given: there is no program to write")
-    for _ in model.build():
-        pass
+    model.build()
     return model.problem, model.unit
 
 

@@ -15,8 +15,6 @@ schedule: the tasks one after another in topological order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pulp
 
@@ -39,7 +37,7 @@ class AssignmentModel(Model):
     """The model of a case; see the module's text."""
 
     def __init__(self, case: Case, most: float) -> None:
-        super().__init__("assignment")
+        super().__init__("assignment", case.go_on)
         self.case, self.most = case, most
         self.placement = self.placement_of()
 
@@ -60,14 +58,12 @@ class AssignmentModel(Model):
         """Whether some task has no node."""
         return not bool(self.case.usable.any(axis=1).all())
 
-    def build(self) -> Iterator[None]:
-        """Make all rows, with a pause after each step."""
+    def build(self) -> None:
+        """Make all rows."""
         goal = self.case.goal
         self.placement.build(goal.metrics)
-        yield
         for k in range(self.case.tables.nodes):
             self.placement.memory_of_one(k)
-        yield
         metrics = {metric: self.metric(metric) for metric in sorted(goal.metrics)}
         for metric, limit in goal.limits.items():
             self.at_most(f"limit_{metric}", metrics[metric], limit)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import importlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from pulp.apis.highs_api import HiGHS
 
 from offload.errors import OffloadError, SolverUnavailable
+from offload.registry import Stopped
 
 highspy: Any
 try:
@@ -49,7 +51,7 @@ class Control:
     stopped
         Why to stop now ("time", "cancelled"), or ``None``; asked every 0.02 s.
     seconds
-        Seconds left at the start.
+        Seconds left when it is made.
     gap
         Relative gap at which to stop.
     nodes
@@ -71,6 +73,19 @@ class Control:
     warm: bool = False
     on_solution: Callable[[], object] = lambda: None
     on_bound: Callable[[float], object] = lambda bound: None
+
+    def __post_init__(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds left now."""
+        return max(0.0, self.seconds - (time.monotonic() - self._began))
+
+    def go_on(self) -> None:
+        """Raise :class:`Stopped` once it is to stop."""
+        if self.stopped():
+            raise Stopped
 
 
 @dataclass
@@ -136,7 +151,10 @@ def run(problem: pulp.LpProblem, control: Control, solver: str = "highs") -> Out
     from formulations.milp_cbc import ChildCBC
 
     engine = ArrayHiGHS(control) if solver == "highs" else ChildCBC(control)
-    problem.solve(engine)  # type: ignore[no-untyped-call]
+    try:
+        problem.solve(engine)  # type: ignore[no-untyped-call]
+    except Stopped:  # before the solver had the problem
+        return Outcome(stopped=control.stopped())
     outcome: Outcome = engine.outcome
     return outcome
 
@@ -159,8 +177,11 @@ def _bounds(values: Sequence[float | None], infinite: float) -> FloatArray:
     return np.array([infinite if value is None else value for value in values], float)
 
 
-def columns_of(problem: pulp.LpProblem) -> Columns:
-    """A PuLP problem as arrays, by rows; variables as ``problem.variables()`` has them."""
+def columns_of(problem: pulp.LpProblem, go_on: Callable[[], None] = lambda: None) -> Columns:
+    """A PuLP problem as arrays, by rows; variables as ``problem.variables()`` has them.
+
+    ``go_on`` is called before each row; it may raise to end this.
+    """
     variables, rows = problem.variables(), problem.constraints()
     position = {id(variable): c for c, variable in enumerate(variables)}
     cost = np.zeros(len(variables))
@@ -169,6 +190,11 @@ def columns_of(problem: pulp.LpProblem) -> Columns:
         cost[position[id(variable)]] = coefficient
     start = np.zeros(len(rows) + 1, np.int32)
     np.cumsum([len(row.expr) for row in rows], out=start[1:])
+    column, entry = np.empty(start[-1], np.int32), np.empty(start[-1])
+    for first, last, row in zip(start[:-1], start[1:], rows, strict=True):
+        go_on()
+        column[first:last] = [position[id(v)] for v in row.expr]
+        entry[first:last] = list(row.expr.values())
     return Columns(
         cost if problem.sense == pulp.LpMinimize else -cost,
         _bounds([v.lowBound for v in variables], -np.inf),
@@ -177,8 +203,8 @@ def columns_of(problem: pulp.LpProblem) -> Columns:
         _bounds([row.getLb() for row in rows], -np.inf),
         _bounds([row.getUb() for row in rows], np.inf),
         start,
-        np.array([position[id(v)] for row in rows for v in row.expr], np.int32),
-        np.array([a for row in rows for a in row.expr.values()], float),
+        column,
+        entry,
     )
 
 
@@ -213,7 +239,8 @@ class ArrayHiGHS(HiGHS):
 
     def buildSolverModel(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Pass the problem to HiGHS as arrays; PuLP's own way takes 16 times as long."""
-        table, highs, objective = columns_of(lp), self._highs(lp), cast(Any, lp.objective)
+        table, highs = columns_of(lp, self.control.go_on), self._highs(lp)
+        objective = cast(Any, lp.objective)
         self._variables = lp.variables()
         self._sign = 1.0 if lp.sense == pulp.LpMinimize else -1.0
         rowwise, minimize = 2, 1
@@ -244,6 +271,8 @@ class ArrayHiGHS(HiGHS):
             self._ended = False
             return
         highs = self._highs(lp)
+        if np.isfinite(self.control.seconds):  # less than when the problem was not yet made
+            highs.setOptionValue("time_limit", self.control.seconds_left)
         highs.setCallback(self._hear, None)
         kinds = highspy.cb.HighsCallbackType
         for kind in (kinds.kCallbackMipInterrupt, kinds.kCallbackMipImprovingSolution):

@@ -30,7 +30,6 @@ pp. 3-13.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -118,16 +117,15 @@ class Orders:
         room = case.tables.node_slots[k]
         return bool(room > 1 and (slots > room or held > case.capacity[k]))
 
-    def build(self) -> Iterator[None]:
-        """Make all rows, with a pause after each task's."""
+    def build(self) -> None:
+        """Make all rows."""
         for i in range(self.case.tables.tasks):
+            self.case.go_on()
             for j in range(i + 1, self.case.tables.tasks):
                 if not self.related[i, j]:
                     self.pair(i, j)
-            yield
         self.no_cycle()
         overlaps = self.overlaps()
-        yield
         for k in range(self.case.tables.nodes):
             if self.case.tables.node_slots[k] == 1:
                 self.placement.memory_of_one(k)
@@ -192,6 +190,7 @@ class Orders:
     def no_cycle(self) -> None:
         tasks = sorted({i for pair in self.sharing for i in pair})
         for i, j, h in combinations(tasks, 3):
+            self.case.go_on()
             nodes = [set(self.sharing.get(pair, ())) for pair in ((i, j), (j, h), (i, h))]
             if set.intersection(*nodes):
                 terms = {self.listed[i, j]: 1.0, self.listed[j, h]: 1.0, self.listed[i, h]: -1.0}

@@ -8,6 +8,7 @@ all favour, and the checker has none.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from math import isfinite
@@ -50,11 +51,14 @@ class SplitCase(Case):
         Each of share 1: its numbers are those of the whole task.
     """
 
-    def __init__(self, problem: Problem, goal: Goal, places: BoolArray | None = None) -> None:
+    def __init__(
+        self, problem: Problem, goal: Goal, go_on: Callable[[], None] = lambda: None,
+        places: BoolArray | None = None,
+    ) -> None:  # fmt: skip
         self.whole, self.places = problem, places
         allowed = problem.tables.allowed_table if places is None else places
         self.parts = Parts(problem, allowed.astype(float))
-        super().__init__(self.parts.problem, goal)
+        super().__init__(self.parts.problem, goal, go_on)
         self.capacity = self.tables.memory_capacity
         self.split = self.parts.split
         length = times_table(self.tables)
@@ -82,7 +86,7 @@ class SplitCase(Case):
         places = np.zeros(self.whole.tables.allowed_table.shape, bool)
         unit, node = np.nonzero(usable)
         places[self.parts.task[unit], node] = True
-        return SplitCase(self.whole, self.goal, places)
+        return SplitCase(self.whole, self.goal, self.go_on, places)
 
     def joined(self, shares: FloatArray, start: FloatArray, length: FloatArray) -> Plan:
         """The plan of the whole instance from what is decided of its parts and other tasks.
@@ -131,6 +135,7 @@ class SplitWindows(Windows):
         if not isfinite(known["latency"]):
             self.usable[:] = False
         while not self.empty:
+            case.go_on()
             before = self.usable.copy()
             length = np.where(
                 case.split[:, None] & before, 0.0, np.where(before, case.length, np.inf)

@@ -36,7 +36,6 @@ problem with communication delays" (MISTA), section 2.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 
 import numpy as np
 import pulp
@@ -56,7 +55,7 @@ class SchedulingModel(Model):
     """The model of a case; see the module's text."""
 
     def __init__(self, case: Case, most: float) -> None:
-        super().__init__("scheduling")
+        super().__init__("scheduling", case.go_on)
         self.case, self.most, self.tables = case, most, case.tables
         self.windows = self.windows_of(most)
         if self.infeasible:
@@ -94,22 +93,19 @@ class SchedulingModel(Model):
         """Whether the windows leave some task without a node."""
         return self.windows.empty
 
-    def build(self) -> Iterator[None]:
-        """Make all rows, with a pause now and then."""
+    def build(self) -> None:
+        """Make all rows."""
         self.placement.build(self.case.goal.metrics)
-        yield
         self.head()
         self.late()
         self.end()
         for e in range(self.tables.edges):
             self.arrival(e)
-        yield
-        yield from self.orders.build()
+        self.orders.build()
         self.load()
         for j in range(self.tables.tasks):
             self.ancestors(j)
             self.descendants(j)
-            yield
         self.goal()
 
     # -- rules -----------------------------------------------------------------------------------

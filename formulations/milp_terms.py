@@ -8,7 +8,7 @@ little wider than they are, because the checker has the last word on a plan.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +39,11 @@ def power_of_two(value: float) -> float:
 class Case:
     """An instance and a goal as the numbers that both models need.
 
+    Parameters
+    ----------
+    go_on
+        Called again and again while a model is made; it may raise to end that.
+
     Attributes
     ----------
     usable : bool[T, K]
@@ -51,8 +56,10 @@ class Case:
         Bytes of each node, in a plan's favour.
     """
 
-    def __init__(self, problem: Problem, goal: Goal) -> None:
-        self.problem, self.goal = problem, goal
+    def __init__(
+        self, problem: Problem, goal: Goal, go_on: Callable[[], None] = lambda: None
+    ) -> None:
+        self.problem, self.goal, self.go_on = problem, goal, go_on
         self.tables = tables = problem.tables
         task, node = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
         length = times_table(tables)
@@ -85,6 +92,11 @@ class Case:
 class Model:
     """A PuLP problem under construction, its rows named after their rules.
 
+    Parameters
+    ----------
+    go_on
+        Called before each row; it may raise to end the construction.
+
     Attributes
     ----------
     problem
@@ -93,7 +105,8 @@ class Model:
         The objective is in this many units of the goal's.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, go_on: Callable[[], None]) -> None:
+        self.go_on = go_on
         self.problem = pulp.LpProblem(name, pulp.LpMinimize)  # type: ignore[no-untyped-call]
         self.unit = 1.0
         self._rows: dict[str, int] = {}
@@ -122,6 +135,7 @@ class Model:
 
     def row(self, rule: str, terms: Terms, sense: str, right: float) -> None:
         """A constraint ``terms <= right`` (or ``=``, ``>=``) under the name of its rule."""
+        self.go_on()
         kind = {"<=": pulp.LpConstraintLE, "=": pulp.LpConstraintEQ, ">=": pulp.LpConstraintGE}
         left = pulp.LpAffineExpression(terms)
         name = f"{rule}_{self.count(rule)}"

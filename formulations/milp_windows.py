@@ -91,6 +91,7 @@ class Windows:
         rounds = 0
         while rounds < 4 and not self.empty:
             rounds += 1
+            case.go_on()
             before = self.usable.copy()
             length = np.where(before, case.length, np.inf)
             self.head, self.tail = heads(tables, length), tails(tables, length)
@@ -167,6 +168,7 @@ class Windows:
         slack = FAVOUR * self.horizon
         late = np.minimum(latest[:, None] + slack, self.horizon + slack - self.tail)
         for i in tables.topological[::-1].tolist():
+            case.go_on()
             for e in tables.outgoing.of(i).tolist():
                 j = int(tables.edge_dst[e])
                 fine = self.usable[j]

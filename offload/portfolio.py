@@ -26,6 +26,7 @@ from offload.transfers import required_transfers
 __all__ = ["auto", "empty", "exact", "first", "quick"]
 
 _QUICK = ("heft", "mct", "peft", "cpop", "by-intensity", "local", "cloud", "least-loaded")
+_FIRST = ("heft", "local")
 _LARGE = 5_000  # tasks above which two of them have to do
 _AT_ONCE = 0.25  # of the time, at most, where the goal is a sum: one of them, then local search
 _DRAWS = 200  # plans for each task that local search times where no clock may end it
@@ -41,7 +42,7 @@ _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _SMALL = 30  # tasks up to which an exact method soon does better
 _AT_MOST = 1.25e-6  # seconds of it, times tasks ** 4, at most, where the fastest search applies
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
-_TRYING = 0.05  # of the time for an exact method where heuristics found no plan, or
+_TRYING = 0.05  # of the time where heuristics found no plan: for a search, for an exact method, or
 _TRIED = 5  # so much work where no clock may end it
 _RESCUING = 0.3  # of the time for a plan that keeps the limits, where heuristics found none
 _BOUNDING = 0.6  # of the time for bounds on sums over tasks and transfers
@@ -95,11 +96,14 @@ def _quick(request: Request, names: list[str]) -> Answer:
 def _constructed(request: Request, names: list[str]) -> Answer:
     """The best of some heuristics: first as they are, then two of them mended.
 
-    Mending takes longer than all of them together: where there is a plan, a part of the time.
+    Mending takes longer than all of them together: where there is a plan, a part of the time. Where
+    there is none, a short search for one that keeps the limits soon has what mending has not.
     """
     used = set(features_used(request.problem, request.goal))
     chosen = [e for name in names if used <= (e := registry.entries()[name]).honours]
     made = run_all(replace(request, work_limit=0.0), chosen)
+    if made.plan is None and not request.stopped:
+        made.plan = _rescued(request, _TRYING, _DRAWS / 5)
     mended = replace(request, start=made.plan)
     if made.plan is not None:
         if not (set(request.goal.minimize) - {"latency"} or request.goal.limits):
@@ -111,10 +115,16 @@ def _constructed(request: Request, names: list[str]) -> Answer:
 
 
 def first(request: Request) -> None:
-    """Report the plan of the fastest good heuristic, before anything else is looked at."""
-    entry = registry.entries()[_QUICK[0]]
-    if set(features_used(request.problem, request.goal)) <= entry.honours:
-        run_all(replace(request, work_limit=0.0), [entry])
+    """Report the plan of the fastest good heuristic, before anything else is looked at.
+
+    Where it keeps no limit, the one that moves least.
+    """
+    used = set(features_used(request.problem, request.goal))
+    for entry in (registry.entries()[name] for name in _FIRST):
+        if used <= entry.honours:
+            made = run_all(replace(request, work_limit=0.0), [entry])
+            if made.plan is not None or request.stopped:
+                return
 
 
 def auto(request: Request) -> Answer:
@@ -166,7 +176,7 @@ def _begun(request: Request, engine: Entry | None = None) -> Answer:
             return tried
         answer.plan = tried.plan
     if answer.plan is None and not request.stopped:
-        answer.plan = _rescued(request)
+        answer.plan = _rescued(request, _RESCUING, _DRAWS)
     small = engine is not None and request.problem.tables.tasks <= _SMALL
     return answer if small and answer.plan is not None else _approached(request, answer)
 
@@ -204,7 +214,9 @@ def _proved(request: Request, answer: Answer, engines: list[Entry]) -> Answer:
         return answer
     bound = request.bound
     columns = registry.entries().get("node-columns")
-    if columns is not None and answer.plan is not None and set(request.goal.minimize) & set(SPENT):
+    used = set(features_used(request.problem, request.goal))
+    spent = bool(set(request.goal.minimize) & set(SPENT))
+    if spent and columns is not None and answer.plan is not None and used <= columns.honours:
         asked = _for_a_while(replace(request, start=answer.plan), _BOUNDING, _ROUNDS)
         bound = max(bound, _run(columns, asked).bound or bound)
     for entry in engines:
@@ -337,8 +349,11 @@ class _Either(threading.Event):
         return super().is_set() or (self.other is not None and self.other.is_set())
 
 
-def _rescued(request: Request) -> Plan | None:
-    """A plan that keeps the limits, by searches for little of what they limit and nothing else."""
+def _rescued(request: Request, share: float, draws: float) -> Plan | None:
+    """A plan that keeps the limits, by searches for little of what they limit and nothing else.
+
+    In a share of the time; so many plans for each task where no clock may end it.
+    """
     goal, entry = request.goal, registry.entries()["anneal"]
     weights = _limited(goal)
     if not weights or not set(features_used(request.problem, goal)) <= entry.honours:
@@ -356,7 +371,7 @@ def _rescued(request: Request) -> Plan | None:
         request, goal=Goal(weights, {}), start=None, bound=-inf, options={}, report=hear,
         cancel=enough,
     )  # fmt: skip
-    asked = _for_a_while(asked, _RESCUING, _DRAWS * request.problem.tables.tasks)
+    asked = _for_a_while(asked, share, draws * request.problem.tables.tasks)
     asked.start = run_all(replace(asked, work_limit=0.0), [registry.entries()[_QUICK[0]]]).plan
     if not found and asked.start is not None:
         entry.load()(asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from offload.plan import Plan
 
-__all__ = ["Answer", "Entry", "Method", "Request", "entries", "find", "methods"]
+__all__ = ["Answer", "Entry", "Method", "Request", "Stopped", "entries", "find", "methods"]
+
+
+class Stopped(Exception):
+    """The time was up, or a cancel came, before a method had made what it was making."""
 
 
 @dataclass
@@ -82,6 +86,11 @@ class Request:
             return "cancelled"
         return "time" if time.monotonic() >= self.deadline else None
 
+    def go_on(self) -> None:
+        """Raise :class:`Stopped` once the method has to stop."""
+        if self.stopped:
+            raise Stopped
+
 
 @dataclass
 class Answer:
@@ -135,6 +144,8 @@ class Entry:
         Paper, and equation where there is one.
     options
         The method's own options and what they mean.
+    chooses
+        Whether it runs other exact methods, and needs one that honours all of an instance.
     """
 
     name: str
@@ -144,6 +155,17 @@ class Entry:
     guarantee: str
     source: str
     options: Mapping[str, str] = field(default_factory=dict)
+    chooses: bool = False
+
+    def lacks(self, used: Sequence[str]) -> list[str]:
+        """Which of the features that an instance uses it does not honour (together)."""
+        missing = [name for name in used if name not in self.honours]
+        if not self.chooses or missing:
+            return missing
+        chosen = (e for e in entries().values() if e.kind == "exact" and not e.chooses)
+        each = [entry.lacks(used) for entry in chosen]
+        least = min(map(len, each), default=0)  # those that come nearest
+        return [name for name in used if any(name in m for m in each if len(m) == least)]
 
     def load(self) -> Method:
         """The method's function.
@@ -287,8 +309,10 @@ _TABLE = (
         {"solver": "highs (default) or cbc"},
     ),
     Entry(
-        "exact", "offload.portfolio:exact", "exact", _WHOLE, _PROOF,
-        "heuristics, local search, bounds and exact methods in turn; see offload/portfolio.py",
+        "exact", "offload.portfolio:exact", "exact", _honours(), _PROOF,
+        "heuristics, local search, bounds and exact methods in turn; see offload/portfolio.py; "
+        "no exact method honours splitting together with all else",
+        chooses=True,
     ),
 )  # fmt: skip
 

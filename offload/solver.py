@@ -162,7 +162,8 @@ def solve(
         problem, goal, began + (inf if time_limit is None else time_limit), work_limit, target,
         threads, seed, judge.plan, chosen, cancel, judge.bound, judge.report,
     )  # fmt: skip
-    if entry is None and start is None and problem.graph.tasks:
+    begins = entry is None or entry.kind in ("exact", "search", "bound")
+    if begins and start is None and problem.graph.tasks:
         portfolio.first(request)  # bounds take longer than a first plan
     judge.report(None, lower_bound(problem, goal.minimize, goal.limits))
     request.bound = judge.bound
@@ -173,16 +174,22 @@ def solve(
     elif entry is None:
         answer = portfolio.auto(request)
     else:
-        run = entry.load()
-        begins = entry.kind in ("exact", "search", "bound") and entry.name != "exact"
-        if begins and request.start is None:
-            request.start = portfolio.quick(request)  # what is known prunes the search
-        answer = run(request)
+        answer = _run(entry, request, begins=begins and not entry.chooses)
     judge.report(answer.plan, answer.bound)
     conflict = None
     if judge.plan is None and answer.infeasible and explain > 0:
         conflict = _conflict(request, explain)
     return _result(judge, answer, request, method, target, conflict)
+
+
+def _run(entry: Entry, request: Request, *, begins: bool) -> Answer:
+    """What a method answers; one that ``begins`` with a plan is given one."""
+    run = entry.load()
+    if begins and request.start is None:
+        request.start = portfolio.quick(request)  # what is known prunes the search
+    if begins and request.stopped:
+        return Answer(request.start, stopped=request.stopped)
+    return run(request)
 
 
 def _conflict(request: Request, seconds: float) -> Conflict | None:
@@ -292,7 +299,7 @@ def _refuse_all(problem: Problem, goal: Goal) -> None:
 
 def missing_features(problem: Problem, goal: Goal, entry: Entry) -> list[str]:
     """What an instance uses under a goal and a method does not honour."""
-    return [name for name in features_used(problem, goal) if name not in entry.honours]
+    return entry.lacks(features_used(problem, goal))
 
 
 def _take_start(judge: _Judge, start: Plan) -> None:

@@ -50,8 +50,7 @@ def test_methods_that_do_not_honour_the_instance_are_left_out_with_the_reason(he
     problem = base.replace(name="split", graph=offload.Graph(tuple(tasks)))
     write(here, problem)
     missing = {
-        entry.name: [name for name in features_used(problem) if name not in entry.honours]
-        for entry in registry.entries().values()
+        entry.name: entry.lacks(features_used(problem)) for entry in registry.entries().values()
     }
     left_out = {name: features for name, features in missing.items() if features}
     assert "heft" in left_out

@@ -86,8 +86,7 @@ def solved_as_it_is(problem: Problem, goal: Goal) -> tuple[float, offload.Plan |
     model = kind(case, math.inf)
     if model.infeasible:
         return math.inf, None
-    for _ in model.build():
-        pass
+    model.build()
     outcome = run(model.problem, Control())
     if outcome.proof == "infeasible":
         return math.inf, None
@@ -404,8 +403,7 @@ def test_the_model_can_be_written_and_solved_elsewhere(minimize: str, tmp_path: 
     case = Case(problem, Goal({minimize: 1.0}, {}))
     kind = {"latency": SchedulingModel, "traffic": AssignmentModel}[minimize]
     model = kind(case, math.inf)
-    for _ in model.build():
-        pass
+    model.build()
     model.problem.writeLP(str(tmp_path / "model.lp"))
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)

@@ -296,9 +296,10 @@ def cancelled_once_running(then: Callable[[int], None]) -> tuple[Outcome, set[in
     known, seen = children(), set[int]()
 
     def stopped() -> str | None:
-        seen.update(children() - known)
-        for child in seen:
-            then(child)
+        for child in children() - known - seen:
+            if Path(f"/proc/{child}/comm").read_text().startswith("cbc"):  # not the guard's shell
+                seen.add(child)
+                then(child)
         return "cancelled" if seen else None
 
     outcome = run(split_market(), Control(stopped=stopped), "cbc")

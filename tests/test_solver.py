@@ -170,13 +170,15 @@ def test_methods_that_honour_an_instance_are_named(chain: Problem) -> None:
         offload.solve(problem, "milp")
 
 
-def test_what_nobody_honours_together_is_named_by_auto() -> None:
+@pytest.mark.parametrize("method", ["auto", "exact"])
+def test_what_nobody_honours_together_is_named(method: str) -> None:
     task = Task("t", work=2, divisible=True)
     nodes = (Node("a"), Node("b"))
     links = (Link("a", "b", channels=1),)
     problem = Problem(network=Network(nodes, links), graph=Graph((task,)))
-    with pytest.raises(offload.Unsupported, match="'auto' does not honour: channels, splitting"):
-        offload.solve(problem)
+    message = f"'{method}' does not honour: channels, splitting; no method"
+    with pytest.raises(offload.Unsupported, match=message):
+        offload.solve(problem, method)
 
 
 # -- the answer ----------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def shares_of(result: offload.Result, task: int) -> dict[int, float]:
 # -- published figures and closed forms ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["milp", "auto"])
+@pytest.mark.parametrize("method", ["milp", "auto", "exact"])
 def test_shards(method: str) -> None:
     problem = sharded((1e-3, 2e-3, 4e-3, 8e-3), (0.5, 0.1, 0.2, 0.05), 10_000.0)
     result = offload.solve(problem, method, gap=1e-7, time_limit=60)
@@ -73,7 +73,7 @@ def test_shards(method: str) -> None:
     assert amounts == pytest.approx([5156.67, 2778.33, 1364.17, 700.83], abs=0.01)
 
 
-@pytest.mark.parametrize("method", ["milp", "auto"])
+@pytest.mark.parametrize("method", ["milp", "auto", "exact"])
 def test_partial_offloading(method: str) -> None:
     network = Network([Node("here"), Node("there")], [Link("here", "there")])
     task = Task("t", time={"here": 2, "there": 0.563}, divisible=True)
@@ -203,7 +203,7 @@ def test_a_deadline_is_kept_to_the_last_digit() -> None:
 # -- all plans of tiny instances -----------------------------------------------------------------
 
 
-def agrees_with_grid(seed: int) -> bool:
+def agrees_with_grid(seed: int, method: str = "milp") -> bool:
     """No plan with shares in quarters is better, no bound above one; any goal and feature."""
     problem = draw_problem(seed, HONOURED, tasks=(1, 4), nodes=(2, 3))
     if not 1 <= problem.tables.divisible.sum() <= 2:
@@ -223,7 +223,7 @@ def agrees_with_grid(seed: int) -> bool:
         limits[metric] = float(dice.choice(reached[: len(reached) // 2 + 1].tolist()))
         limits[metric] *= dice.choice([1.0, 1.0, 1.05, 0.97])
     best = grid.best(minimize, limits)
-    result = offload.solve(problem, "milp", minimize, limits, 60.0, gap=1e-6, threads=1)
+    result = offload.solve(problem, method, minimize, limits, 60.0, gap=1e-6, threads=1)
     where = f"instance {seed}: {result}, best on the grid: {best!r}"
     if result.status == "infeasible":
         assert best == math.inf, where
@@ -233,6 +233,8 @@ def agrees_with_grid(seed: int) -> bool:
     assert result.bound is not None, where
     assert result.objective <= best * (1 + 1.1e-6) + 1e-12, where
     assert result.bound <= best * (1 + 1e-9), where
+    assert result.plan is not None, where
+    assert offload.check(problem, result.plan, limits=limits) == [], where
     return True
 
 
@@ -257,6 +259,30 @@ def test_no_plan_with_shares_on_a_grid_is_better() -> None:
 @pytest.mark.slow
 def test_no_plan_with_shares_on_a_grid_is_better_on_many() -> None:
     assert sum(map(agrees_with_grid, range(100, 300))) >= 50
+
+
+@pytest.mark.parametrize("method", ["auto", "exact"])
+def test_nor_than_what_is_found_with_heuristics_and_bounds_in_turn(method: str) -> None:
+    assert sum(agrees_with_grid(seed, method) for seed in range(24)) >= 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["auto", "exact"])
+def test_nor_than_what_is_found_in_turn_on_many(method: str) -> None:
+    assert sum(agrees_with_grid(seed, method) for seed in range(100, 250)) >= 40
+
+
+def test_bounds_for_whole_tasks_are_none_for_parts() -> None:
+    """Memory keeps whole tasks from sharing a node, and so from not sending; not their parts."""
+    nodes = [Node(name, memory=10, price=1) for name in ("a", "b")]
+    jobs = [Task(name, work=1, memory=0, resident=6, divisible=name == "t") for name in "st"]
+    links = [Link("a", "b", bandwidth=1, price=5)]
+    graph = Graph(jobs, [Edge("s", "t", bytes=2)])
+    problem = Problem(network=Network(nodes, links), graph=graph)
+    result = offload.solve(problem, "exact", {"cost": 1.0}, gap=1e-6)
+    assert result.status == "optimal"
+    # A third of t (2 of 6 bytes) has no room beside s: it is sent that part of its input.
+    assert result.objective == pytest.approx(2 + 2 * 5 / 3, rel=1e-6)
 
 
 def test_the_optimum_is_that_of_all_linear_programs() -> None:
@@ -360,8 +386,7 @@ def test_parts_behave_as_tasks_of_their_share() -> None:
 
 def built(problem: Problem) -> SplitScheduling:
     model = SplitScheduling(SplitCase(problem, Goal({"latency": 1.0}, {})), math.inf)
-    for _ in model.build():
-        pass
+    model.build()
     return model
 
 

@@ -6,10 +6,10 @@ time is a sum of durations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import ceil, isfinite
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from offload.bounding.durations import all_durations
 from offload.tables import Tables
@@ -25,7 +25,7 @@ _TICKS = tuple(
 )
 
 
-def natural_tick(values: Iterable[float], most: float) -> tuple[float, float] | None:
+def natural_tick(values: ArrayLike, most: float) -> tuple[float, float] | None:
     """The data's own tick: the greatest that all times are multiples of.
 
     It is looked for among the multiples of round numbers.
@@ -42,7 +42,8 @@ def natural_tick(values: Iterable[float], most: float) -> tuple[float, float] | 
     (tick, error) or None
         Seconds a tick, and the largest distance of a value from its multiple in seconds.
     """
-    given = np.unique(np.array([v for v in values if isfinite(v) and v > 0], float))
+    every = np.asarray(values, float)
+    given = np.unique(every[np.isfinite(every) & (every > 0)])
     if not len(given):
         return 1.0, 0.0
     for tick in _TICKS:
@@ -60,10 +61,10 @@ def own_tick(tables: Tables) -> tuple[float, float] | None:
     """:func:`natural_tick` of all durations; ``None`` too where tasks are split at will."""
     if "tick" not in tables.derived:
         split = bool(tables.divisible.any())
-        values = np.unique(all_durations(tables))
-        tables.derived["tick"] = None if split else natural_tick(values.tolist(), MOST)
-    found: tuple[float, float] | None = tables.derived["tick"]
-    return found
+        found = None if split else natural_tick(all_durations(tables), MOST)
+        tables.derived["tick"] = found
+    known: tuple[float, float] | None = tables.derived["tick"]
+    return known
 
 
 def roundings(tables: Tables) -> int:
