@@ -123,10 +123,10 @@ class _Search:
         while not self._ended and left > 0 and (best.gap <= _STEPPED or not self.loose):
             target = max(best.bound, 0.0) * (1 + self.request.gap / 2)
             run = self._run(grid, target, left, question=True, tight=True)
-            if run is None or not run.infeasible:
+            if self.stopped or not (run is None or run.infeasible):
                 return
-            best.raise_bound(run.model.refuted(target))
-            left -= run.spent
+            best.raise_bound(target * (1 - 1e-8) if run is None else run.model.refuted(target))
+            left -= 0.0 if run is None else run.spent
             self.loose = True
 
     def _ask(self, grid: Grid, slot: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from formulations import cpsat
 from formulations.cpsat_model import build
 from formulations.cpsat_run import Best, Run
 from formulations.cpsat_targets import Targets
+from offload import Graph, Network, Node, Problem, Task
 from offload.features import goal_of
 from offload.registry import Request
 
@@ -71,6 +73,33 @@ def test_bounds_rise_by_questions_alone(
     problem = request_73.problem
     result = offload.solve(problem, "cpsat", start=offload.solve(problem, "heft").plan, threads=2)
     assert result.objective == result.bound == 73
+
+
+@pytest.mark.parametrize(("lengths", "attained"), [((3, 3, 2, 2, 2), True), ((3, 3, 3), False)])
+def test_the_first_question_is_whether_the_bound_is_attained(
+    lengths: tuple[int, ...], attained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 3, 3, 2, 2, 2 on two nodes the longest first take 7; no bound of 3, 3, 3 is attained."""
+    asked: list[Run] = []
+
+    class Noted(Run):
+        def run(self, slot: float = inf, *, deterministic: bool = False) -> None:
+            asked.append(self)
+            super().run(slot, deterministic=deterministic)
+
+    monkeypatch.setattr(cpsat, "Run", Noted)
+    monkeypatch.setattr("offload.solver.lower_bound", lambda *_: 1.0)
+    tasks = [Task(str(n), work=length) for n, length in enumerate(lengths)]
+    problem = Problem(graph=Graph(tasks), network=Network([Node("k"), Node("l")]))
+    start = offload.solve(problem, "heft").plan
+    assert start is not None
+    if not attained:  # two nodes of which one has to run two tasks: 5 is below what there is
+        monkeypatch.setattr(cpsat, "lower_bound", lambda *_: 5.0)
+    result = offload.solve(problem, "cpsat", start=start, threads=1)
+    assert result.objective == result.bound == 6
+    assert asked[0].tight
+    assert asked[0].infeasible is not attained
+    assert [run.tight for run in asked[1:]].count(True) == 0
 
 
 def test_what_one_thread_proves_does_not_depend_on_the_clock(instances: Path) -> None:
