@@ -36,6 +36,7 @@ _APPROACHING = 0.2  # of the time for them
 _MENDED = 2  # of them: whose plans are repaired if they break limits or deadlines
 _MENDING = 0.25  # of the time, at most, if there is a plan already
 _EXACT = 200_000  # pairs of places over all edges up to which an exact model is worth building
+_ASSIGNED = 20_000  # places of tasks up to which an assignment program is solved at once
 _HINTED = 150  # tasks up to which an exact method follows local search in `auto`
 _SHARE = 0.25  # of the time for local search
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
@@ -130,21 +131,24 @@ def first(request: Request) -> None:
 def auto(request: Request) -> Answer:
     """Heuristics, local search, and a proof where the instance is small enough.
 
-    Up to 150 tasks an exact method follows local search. Above, or where none honours the instance,
+    Up to 150 tasks an exact method follows local search; so it does, and sooner, up to 20,000
+    places of tasks where nothing is transferred and the goal is a sum: an assignment problem. Above, or where none honours the instance,
     all heuristics and then local search take the time, or local search alone where the goal is a
     sum over tasks and transfers.
     """
     tables = request.problem.tables
     found = _engines(request)
     small = tables.tasks <= _HINTED and tables.edges * tables.nodes**2 <= _EXACT
-    small = small or bool(tables.divisible.any())  # which no heuristic splits
+    assigned = not tables.edges and _sums(request) and tables.tasks * tables.nodes <= _ASSIGNED
+    small = small or assigned or bool(tables.divisible.any())  # which no heuristic splits
     if not (found and small):
         return _without_proof(request)
     answer = _begun(request, found[0])
     if tables.tasks > _SMALL and not _sums(request):
         answer = _tried(request, answer, found[0])
         request = replace(request, bound=max(request.bound, answer.bound or request.bound))
-    return _proved(request, _searched(request, answer, _SHARE), found)
+    share = _PROVING if assigned else _SHARE
+    return _proved(request, _searched(request, answer, share), found)
 
 
 def exact(request: Request) -> Answer:
