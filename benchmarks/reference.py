@@ -127,7 +127,8 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 def _interval(row: dict[str, str], *pairs: tuple[str, str]) -> tuple[float, float]:
     """The highest lower and the least upper bound of some columns."""
     low = max((float(row[a]) for a, _ in pairs if row[a]), default=0.0)
-    return low, min((float(row[b]) for _, b in pairs if row[b]), default=float("inf"))
+    high = min((float(row[b]) for _, b in pairs if row[b]), default=float("inf"))
+    return min(low, high), max(low, high)  # some rows have the two the wrong way round
 
 
 SETS = {
