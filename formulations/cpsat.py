@@ -19,6 +19,7 @@ from formulations.cpsat_plans import hint
 from formulations.cpsat_run import Best, Run
 from formulations.cpsat_targets import Targets
 from formulations.grid import Grid
+from offload.bounding.delays import is_shop
 from offload.bounding.durations import all_durations
 from offload.bounding.ticks import own_tick, roundings
 from offload.bounds import lower_bound, metric_bounds
@@ -33,6 +34,7 @@ _SLOT_WORK = 0.5  # deterministic time for one question, where answers shall not
 _SLOT_SECONDS = 0.3, 3.0  # else it is this at least and at most,
 _SLOT_SHARE = 0.02  # and a share of the time left
 _SLOT_TASK = 0.01  # seconds for each task at least: the solver's presolve takes its time
+_SHOP = 8.0  # times a slot for minimizing first where questions say little more
 _LONGER = 3.0  # times the last turn
 _NEARLY = 2.0  # times the last one for minimizing where little is left to gain
 _QUESTIONS = 3  # that a turn has time for, if none is answered
@@ -94,6 +96,8 @@ class _Search:
         Minimizing gets more time only where it gets on, or a better plan would be a proof soon.
         """
         minimizing = asking = self.slot
+        if is_shop(self.request.problem.tables):
+            minimizing *= _SHOP
         if self.best.plan is not None:
             self._attain(grid, self.slot)
         while not self._ended:

@@ -44,6 +44,7 @@ from formulations.cpsat_moves import Moves
 from formulations.cpsat_terms import weighted
 from formulations.durations import longest_serial
 from formulations.grid import Grid
+from offload.bounding.delays import is_shop
 from offload.bounding.ticks import roundings
 from offload.bounds import heads, metric_bounds, pair_delays, tails
 from offload.placement import group_edges
@@ -335,7 +336,7 @@ class Model:
             self.request.go_on()
             total = self._work(work, everyone, k)
             self.cp.add(total <= int(slots[k]) * self.makespan)
-        if tables.tasks not in _LOAD_CUTS:
+        if tables.tasks not in _LOAD_CUTS or is_shop(tables):
             return
         reach = _reachability(self.problem)
         for j in everyone:

@@ -132,9 +132,9 @@ def auto(request: Request) -> Answer:
     """Heuristics, local search, and a proof where the instance is small enough.
 
     Up to 150 tasks an exact method follows local search; so it does, and sooner, up to 20,000
-    places of tasks where nothing is transferred and the goal is a sum: an assignment problem. Above, or where none honours the instance,
-    all heuristics and then local search take the time, or local search alone where the goal is a
-    sum over tasks and transfers.
+    places of tasks where nothing is transferred and the goal is a sum: an assignment problem.
+    Above, or where none honours the instance, all heuristics and then local search take the time,
+    or local search alone where the goal is a sum over tasks and transfers.
     """
     tables = request.problem.tables
     found = _engines(request)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray
 from offload.bounding.ties import APART, TOGETHER
+from offload.caching import once
 from offload.tables import Tables
 
 __all__ = [
     "Arrivals", "Kinds", "arrivals", "edge_delays", "item_delays", "kinds_of", "near_arrivals",
-    "node_by_node", "pair_delays", "possible_holders",
+    "is_shop", "node_by_node", "pair_delays", "possible_holders",
 ]  # fmt: skip
 
 Arrivals = Callable[[NDArray[np.integer], FloatArray], FloatArray]
@@ -199,6 +200,17 @@ def kinds_of(tables: Tables, most: int) -> Kinds:
         rank = np.argsort(np.argsort(tables.speed[first], kind="stable"), kind="stable")
         group = rank * most // len(first)
     return Kinds(group[kind], first, group)
+
+
+@once
+def is_shop(tables: Tables) -> bool:
+    """Whether an instance is a shop: unlike machines, and nothing that takes time on its way."""
+    if len(kinds_of(tables, tables.nodes).node) < 2 or len(tables.reads.values):
+        return False
+    if (tables.at >= 0).any():
+        return False
+    delays = item_delays(tables, np.arange(tables.items))
+    return not delays[np.isfinite(delays)].any()
 
 
 def near_arrivals(
