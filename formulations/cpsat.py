@@ -19,6 +19,7 @@ from formulations.cpsat_plans import hint
 from formulations.cpsat_run import Best, Run
 from formulations.cpsat_targets import Targets
 from formulations.grid import Grid
+from formulations.pooling import pooled, spread
 from offload.bounding.delays import is_shop
 from offload.bounding.durations import all_durations
 from offload.bounding.ticks import own_tick, roundings
@@ -45,7 +46,11 @@ _NEAR = 0.05  # gap from which on the proof itself is asked for
 
 def solve(request: Request) -> Answer:
     """Place and schedule with CP-SAT; see the module's text."""
-    return _Search(request).answer()
+    pool = pooled(request)
+    answer = _Search(pool or request).answer()
+    if pool is not None and answer.plan is not None:
+        answer.plan = spread(request.problem, answer.plan)
+    return answer
 
 
 class _Search:
