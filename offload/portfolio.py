@@ -191,7 +191,7 @@ def _tried(request: Request, answer: Answer, engine: Entry) -> Answer:
         return answer
     asked = replace(request, start=answer.plan)
     tried = _run(engine, _for_a_while(asked, _TRYING, _TRIED))
-    return replace(tried, stopped=None) if tried.plan is not None else answer
+    return replace(tried, stopped=request.stopped) if tried.plan is not None else answer
 
 
 def _without_proof(request: Request) -> Answer:

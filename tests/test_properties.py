@@ -36,8 +36,10 @@ def _with(struct: S, **changes: Any) -> S:
 
 
 def _draw(method: str, seed: int) -> Problem:
-    honours = sorted(registry.find(method).honours)
-    return draw_problem(seed, honours, tasks=(2, 5), nodes=(2, 3))
+    entry = registry.find(method)
+    # A portfolio honours what one of its methods does, splitting only without all else.
+    honours = entry.honours - {"splitting"} if entry.chooses else entry.honours
+    return draw_problem(seed, sorted(honours), tasks=(2, 5), nodes=(2, 3))
 
 
 def _solve(problem: Problem, method: str, gap: float = GAP) -> offload.Result:

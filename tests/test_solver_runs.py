@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from math import pi
 from pathlib import Path
 
 import numpy as np
@@ -103,12 +104,12 @@ def test_a_smaller_gap_is_what_optimal_means_then(chain: Problem, method: str) -
 
 
 def test_a_smaller_gap_is_not_met_by_a_wider_one() -> None:
-    # The load bound is 6.0001 / 2, HEFT's plan needs 3.0001: within 1e-4 and outside 1e-6.
+    # The load bound is pi + 0.00005, HEFT's plan needs pi + 0.0001: within 1e-4 and outside 1e-6.
     nodes = (Node("a"), Node("b"))
-    tasks = (Task("s", work=3), Task("t", work=0.0001), Task("u", work=3))
+    tasks = (Task("s", work=pi), Task("t", work=0.0001), Task("u", work=pi))
     problem = Problem(network=Network(nodes), graph=Graph(tasks))
     wide = offload.solve(problem, "heft")
-    assert wide.gap == pytest.approx(0.00005 / 3.0001)
+    assert wide.gap == pytest.approx(0.00005 / (pi + 0.0001))
     assert wide.status == "optimal"
     assert offload.solve(problem, "heft", gap=1e-6).status == "feasible"
 
