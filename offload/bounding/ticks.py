@@ -11,6 +11,7 @@ from math import ceil, isfinite
 import numpy as np
 from numpy.typing import ArrayLike
 
+from offload.arrays import FloatArray
 from offload.bounding.durations import all_durations
 from offload.tables import Tables
 
@@ -19,7 +20,8 @@ __all__ = ["MOST", "natural_tick", "own_tick", "roundings", "whole"]
 MOST = 1e9  # ticks that the largest time of the data may have
 _NEAR = 1e-9  # ticks: closer than this to a whole number counts as that number
 _BELOW = 1e-6, 1e-9  # ticks, and share of it, by which a bound above a whole number counts as that
-_CELLS = 2_000_000  # durations up to which they are looked at for the sake of a bound
+_FIRST = 64  # durations
+_CELLS = 500_000  # durations up to which they are looked at for the sake of a bound
 _TICKS = tuple(
     base * 10.0**power for power in range(3, -10, -1) for base in (1.0, 0.5, 0.25, 0.125)
 )
@@ -49,12 +51,19 @@ def natural_tick(values: ArrayLike, most: float) -> tuple[float, float] | None:
     for tick in _TICKS:
         if given[-1] / tick > most:
             break
+        if _off(given[:_FIRST] / tick) > _NEAR:  # as a rule the first of them tell
+            continue
         ticks = given / tick
-        error = np.abs(ticks - np.rint(ticks)).max()
+        error = _off(ticks)
         if error <= _NEAR:
             factor = int(np.gcd.reduce(np.rint(ticks).astype(np.int64)))
-            return tick * max(factor, 1), float(error * tick)
+            return tick * max(factor, 1), error * tick
     return None
+
+
+def _off(ticks: FloatArray) -> float:
+    """The largest distance from a whole number."""
+    return float(np.abs(ticks - np.rint(ticks)).max())
 
 
 def own_tick(tables: Tables) -> tuple[float, float] | None:
