@@ -258,8 +258,8 @@ def main() -> None:
         for method in chosen.method:
             if rows:
                 summary(f"{name}, {method}", [row for row in rows if row.method == method])
-        for method in chosen.method[1:] and chosen.method:
-            print(f"{name}, {beside(rows, method)}", flush=True)
+        if len(chosen.method) > 1:
+            print(*(f"{name}, {beside(rows, method)}" for method in chosen.method), sep="\n")
     if chosen.output:
         save(chosen.output, everything)
     sys.exit(any(row.wrong for row in everything))

@@ -98,7 +98,8 @@ class _Search:
     def _search(self, grid: Grid) -> None:
         """Minimize and ask by turns, each longer than the last, until this grid has no more to say.
 
-        Minimizing gets more time only where it gets on, or a better plan would be a proof soon.
+        First of all, whether the bound is attained. Minimizing gets more time only where it gets
+        on, where the gap is small, and in shops, of which questions say little.
         """
         minimizing = asking = self.slot
         if is_shop(self.request.problem.tables):
@@ -194,15 +195,15 @@ def _grids(request: Request) -> list[Grid]:
     """Time grids, coarse to fine; one alone where the data has its own."""
     problem, tables = request.problem, request.problem.tables
     request.go_on()
-    known = metric_bounds(problem)
-    request.go_on()
-    values = all_durations(tables)
-    request.go_on()
-    finite = values[np.isfinite(values)]
-    horizon = max(known["latency"], float(finite.max(initial=0.0)), 1e-300)
     own = own_tick(tables)
     if own is not None and "horizon" not in request.options:
         return [Grid(own[0], error=own[1])]
+    request.go_on()
+    known = metric_bounds(problem)
+    request.go_on()
+    values = all_durations(tables)
+    longest = float(values[np.isfinite(values)].max(initial=0.0))
+    horizon = max(known["latency"], longest, 1e-300)
     # A path loses less than a tick by each rounding.
     wanted = 4 * roundings(tables) / max(request.gap, 1e-9)
     most = float(request.options.get("horizon", _FINEST))

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -84,8 +85,8 @@ class Control:
 
     def go_on(self) -> None:
         """Raise :class:`Stopped` once it is to stop."""
-        if self.stopped():
-            raise Stopped
+        if why := self.stopped():
+            raise Stopped(why)
 
 
 @dataclass
@@ -208,6 +209,37 @@ def columns_of(problem: pulp.LpProblem, go_on: Callable[[], None] = lambda: None
     )
 
 
+def _pass(highs: Any, table: Columns, constant: float) -> None:
+    """Give a problem to HiGHS, with what its objective adds to every value."""
+    rowwise, minimize = 2, 1
+    highs.passModel(
+        len(table.cost), len(table.row_low), len(table.entry), rowwise, minimize, constant,
+        table.cost, table.low, table.high, table.row_low, table.row_high, table.row_start,
+        table.column, table.entry, table.integral,
+    )  # fmt: skip
+
+
+def can_write() -> bool:
+    """Whether :func:`write` works here."""
+    return highspy is not None
+
+
+def write(problem: pulp.LpProblem, table: Columns, path: Path) -> dict[str, pulp.LpVariable]:
+    """Write a problem in MPS; the variables by the names that they have there.
+
+    What the objective adds to every value is left out.
+    """
+    names = [f"C{c}" for c in range(len(table.cost))]
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    _pass(highs, table, 0.0)
+    for c, name in enumerate(names):
+        highs.passColName(c, name)
+    if highs.writeModel(str(path)) == highspy.HighsStatus.kError:
+        raise OSError(f"{path}: cannot be written")
+    return dict(zip(names, problem.variables(), strict=True))
+
+
 class ArrayHiGHS(HiGHS):
     """HiGHS fed with whole arrays, run in a thread of its own, watched and stopped by callbacks.
 
@@ -240,16 +272,9 @@ class ArrayHiGHS(HiGHS):
     def buildSolverModel(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Pass the problem to HiGHS as arrays; PuLP's own way takes 16 times as long."""
         table, highs = columns_of(lp, self.control.go_on), self._highs(lp)
-        objective = cast(Any, lp.objective)
         self._variables = lp.variables()
         self._sign = 1.0 if lp.sense == pulp.LpMinimize else -1.0
-        rowwise, minimize = 2, 1
-        highs.passModel(
-            len(table.cost), len(table.row_low), len(table.entry), rowwise, minimize,
-            self._sign * objective.constant, table.cost, table.low, table.high,
-            table.row_low, table.row_high, table.row_start, table.column, table.entry,
-            table.integral,
-        )  # fmt: skip
+        _pass(highs, table, self._sign * cast(Any, lp.objective).constant)
         if self.control.warm:
             self._pass_start(highs)
 

@@ -26,7 +26,10 @@ __all__ = ["Answer", "Entry", "Method", "Request", "Stopped", "entries", "find",
 
 
 class Stopped(Exception):
-    """The time was up, or a cancel came, before a method had made what it was making."""
+    """The time was up, or a cancel came, before a method had made what it was making.
+
+    It says which: "time" or "cancelled".
+    """
 
 
 @dataclass
@@ -88,8 +91,8 @@ class Request:
 
     def go_on(self) -> None:
         """Raise :class:`Stopped` once the method has to stop."""
-        if self.stopped:
-            raise Stopped
+        if why := self.stopped:
+            raise Stopped(why)
 
 
 @dataclass

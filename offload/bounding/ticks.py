@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from offload.arrays import FloatArray
 from offload.bounding.durations import all_durations
+from offload.caching import once
 from offload.tables import Tables
 
 __all__ = ["MOST", "natural_tick", "own_tick", "roundings", "whole"]
@@ -66,14 +67,10 @@ def _off(ticks: FloatArray) -> float:
     return float(np.abs(ticks - np.rint(ticks)).max())
 
 
+@once
 def own_tick(tables: Tables) -> tuple[float, float] | None:
     """:func:`natural_tick` of all durations; ``None`` too where tasks are split at will."""
-    if "tick" not in tables.derived:
-        split = bool(tables.divisible.any())
-        found = None if split else natural_tick(all_durations(tables), MOST)
-        tables.derived["tick"] = found
-    known: tuple[float, float] | None = tables.derived["tick"]
-    return known
+    return None if tables.divisible.any() else natural_tick(all_durations(tables), MOST)
 
 
 def roundings(tables: Tables) -> int:

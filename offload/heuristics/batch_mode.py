@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from offload.arrays import BoolArray, FloatArray
-from offload.heuristics.building import answer, built, go_on
+from offload.heuristics.building import answer, built
 from offload.heuristics.machines import Queues
 from offload.heuristics.ready_tasks import ReadyTasks
 from offload.heuristics.schedule import Schedule
@@ -29,7 +29,7 @@ def _extreme(request: Request, sign: float) -> Fill:
     def fill(schedule: Schedule) -> None:
         ready = ReadyTasks(schedule)
         while len(ready):
-            go_on(request)
+            request.go_on()
             row = ready.first(sign * ready.best)
             if (found := ready.confirm(row)) is not None:
                 start, finish = found
@@ -82,7 +82,7 @@ def sufferage(request: Request) -> Answer:
         ready = ReadyTasks(schedule)
         while len(ready):
             _pass(ready)
-            go_on(request)
+            request.go_on()
 
     return built(request, fill)
 
@@ -111,7 +111,7 @@ def _in_turn(request: Request, choose: Callable[[int, FloatArray, Queues], int])
     def fill(schedule: Schedule) -> None:
         assert isinstance(schedule.machines, Queues)
         for task in tables.topological.tolist():
-            go_on(request)
+            request.go_on()
             start, finish = schedule.finish_times(task)
             node = choose(task, finish, schedule.machines)
             schedule.place(task, node, float(start[node]))

@@ -1,4 +1,4 @@
-"""What methods that build one plan task by task share: copies, retries, repair, the clock."""
+"""What methods that build one plan task by task share: copies, retries, repair."""
 
 from __future__ import annotations
 
@@ -10,23 +10,13 @@ from offload.heuristics.merit import excess_of
 from offload.heuristics.repair import broken_rules, place_anyhow, repaired
 from offload.heuristics.schedule import Schedule, with_retries
 from offload.plan import Plan
-from offload.registry import Answer, Request
+from offload.registry import Answer, Request, Stopped
 
-__all__ = ["Interrupted", "answer", "built", "finish", "go_on"]
+__all__ = ["answer", "built", "finish"]
 
 Build = Callable[[dict[int, int], BoolArray | None], Plan]
 
 _NOWHERE = "some task finds no node under the placement rules"
-
-
-class Interrupted(Exception):
-    """The request's clock or its caller stopped a plan half-way."""
-
-
-def go_on(request: Request) -> None:
-    """Raise :class:`Interrupted` once the request is to stop."""
-    if request.stopped:
-        raise Interrupted
 
 
 def finish(request: Request, plan: Plan | None) -> Answer:
@@ -58,14 +48,14 @@ def answer(request: Request, build: Build) -> Answer:
         Its limits and deadlines are mended if the plan breaks them.
     build
         Makes a plan from promised nodes (:func:`offload.heuristics.schedule.with_retries`) and
-        placed copies, bool[D, K] or ``None``; may raise ``Stuck`` and :class:`Interrupted`.
+        placed copies, bool[D, K] or ``None``; may raise ``Stuck`` and ``Stopped``.
     """
     tables = request.problem.tables
 
     def with_these(copies: BoolArray | None) -> Plan | None:
         try:
             return with_retries(tables, lambda reserved: build(reserved, copies))
-        except Interrupted:
+        except Stopped:
             return None
 
     return finish(request, with_copies(request, with_these))

@@ -18,7 +18,7 @@ import numpy as np
 from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.evaluator import evaluate
 from offload.heuristics.arrivals import Arrivals, Input
-from offload.heuristics.building import Interrupted, answer, go_on
+from offload.heuristics.building import answer
 from offload.heuristics.decisions import topological_order
 from offload.heuristics.loads import Loads
 from offload.heuristics.machines import Queues
@@ -28,7 +28,7 @@ from offload.heuristics.pricing import ADDITIVE, Prices
 from offload.heuristics.ranks import mean_times, upward_ranks
 from offload.heuristics.repair import repaired
 from offload.plan import Plan
-from offload.registry import Answer, Request
+from offload.registry import Answer, Request, Stopped
 from offload.tables import Tables
 
 __all__ = ["greedy"]
@@ -113,12 +113,12 @@ class _Pass:
         self.codec = np.full(tables.edges, -1, np.int32)
 
     def run(self, reserved: dict[int, int]) -> Plan:
-        """Place all tasks, decode, and give the plan; may raise ``Stuck`` and ``Interrupted``."""
+        """Place all tasks, decode, and give the plan; may raise ``Stuck`` and ``Stopped``."""
         tables = self.tables
         self.placer = Placer(tables, reserved)
         order = topological_order(self.request.problem, -self.after.rank)
         for task in order.tolist():
-            go_on(self.request)
+            self.request.go_on()
             self._place(task)
         nodes = self.placer.node
         codecs = self.codec if len(tables.item_codecs.values) else None
@@ -224,7 +224,7 @@ class _Rounds:
             try:
                 terms = self._terms(number)
                 plan = _Pass(self.request, self.later, terms, self.copies, before).run(reserved)
-            except (Stuck, Interrupted):
+            except (Stuck, Stopped):
                 if self.best is None:
                     raise
                 break

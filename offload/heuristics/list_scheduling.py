@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from offload.arrays import FloatArray
-from offload.heuristics.building import built, go_on
+from offload.heuristics.building import built
 from offload.heuristics.ranks import (
     OptimisticCosts,
     by_falling,
@@ -35,7 +35,7 @@ def in_order(request: Request, order: list[int]) -> Answer:
 
     def fill(schedule: Schedule) -> None:
         for task in order:
-            go_on(request)
+            request.go_on()
             schedule.place(task, *schedule.soonest(task))
 
     return built(request, fill, insertion=True)
@@ -65,7 +65,7 @@ def cpop(request: Request) -> Answer:
 
     def fill(schedule: Schedule) -> None:
         for task in when_ready(tables, priority):
-            go_on(request)
+            request.go_on()
             if task in critical and best >= 0:
                 start, finish = schedule.finish_times(task)
                 node = best if np.isfinite(finish[best]) else int(finish.argmin())
@@ -104,7 +104,7 @@ def peft(request: Request) -> Answer:
 
     def fill(schedule: Schedule) -> None:
         for task in order:
-            go_on(request)
+            request.go_on()
             schedule.place(task, *schedule.soonest(task, costs.row(task)))
 
     return built(request, fill, insertion=True)

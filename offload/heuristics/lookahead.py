@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from offload.arrays import FloatArray
-from offload.heuristics.building import built, go_on
+from offload.heuristics.building import built
 from offload.heuristics.list_scheduling import average_of
 from offload.heuristics.machines import WithGaps
 from offload.heuristics.ranks import by_falling, upward_ranks
@@ -48,7 +48,7 @@ def lookahead(request: Request) -> Answer:
 
     def fill(schedule: Schedule) -> None:
         for task in order:
-            go_on(request)
+            request.go_on()
             start, finish = schedule.finish_times(task)
             node = _best(schedule, task, start, finish, place)
             schedule.place(task, node, float(start[node]))

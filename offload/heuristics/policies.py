@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.errors import OffloadError
 from offload.evaluator import evaluate
-from offload.heuristics.building import answer, go_on
+from offload.heuristics.building import answer
 from offload.heuristics.decisions import codecs_of
 from offload.heuristics.placer import Placer, Stuck
 from offload.heuristics.ranks import mean_delays, mean_times
@@ -113,7 +113,7 @@ def _answer(request: Request, make: Callable[[Tables, BoolArray], _Policy]) -> A
         placer = Placer(tables, reserved)
         policy = make(tables, tables.home if copies is None else tables.home | copies)
         for task in order:
-            go_on(request)
+            request.go_on()
             options = np.flatnonzero(placer.candidates(task)).astype(np.int32)
             if not len(options):
                 raise Stuck(task)

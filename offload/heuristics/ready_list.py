@@ -11,7 +11,7 @@ import heapq
 import numpy as np
 
 from offload.arrays import FloatArray
-from offload.heuristics.building import built, go_on
+from offload.heuristics.building import built
 from offload.heuristics.ranks import upward_ranks
 from offload.heuristics.ready_tasks import ReadyTasks
 from offload.heuristics.schedule import Schedule
@@ -68,7 +68,7 @@ def etf(request: Request) -> Answer:
     def fill(schedule: Schedule) -> None:
         ready = ReadyTasks(schedule, starts=True)
         while len(ready):
-            go_on(request)
+            request.go_on()
             soonest = ready.best == ready.best.min()
             row = ready.first(np.where(soonest, -level[ready.tasks], np.inf))
             if (found := ready.confirm(row)) is not None:
@@ -94,7 +94,7 @@ def dls(request: Request) -> Answer:
     def fill(schedule: Schedule) -> None:
         ready = ReadyTasks(schedule)
         while len(ready):
-            go_on(request)
+            request.go_on()
             row = ready.first(ready.best - level[ready.tasks])
             if (found := ready.confirm(row)) is not None:
                 start, finish = found
@@ -115,7 +115,7 @@ def mcp(request: Request) -> Answer:
 
     def fill(schedule: Schedule) -> None:
         for task in order:
-            go_on(request)
+            request.go_on()
             start, finish = schedule.finish_times(task)
             node = int(finish.argmin())
             schedule.place(task, node, float(start[node]))
