@@ -27,7 +27,7 @@ UNSPLIT = frozenset(FEATURES) - {"splitting"}  # shares are no choice among so m
 EXACT = [entry.name for entry in registry.entries().values() if entry.kind == "exact"]
 ALONE = [name for name in EXACT if name != "exact"]  # what that runs in turn
 FEW, ALL = range(40), range(40, 500)
-SECONDS = 60.0
+SECONDS = 240.0
 
 
 def honoured(method: str) -> frozenset[str]:
@@ -178,7 +178,7 @@ def test_the_optimum_is_that_of_brute_force(method: str, first: int) -> None:
 
 @pytest.mark.parametrize("method", EXACT)
 def test_a_small_gap_is_proved_as_well(method: str) -> None:
-    for seed in range(0, len(FEW), 5):
+    for seed in FEW[:: 1 if method in ALONE else 5]:
         agrees(method, seed, 1e-7, 1e-6)
 
 
@@ -202,9 +202,9 @@ def test_the_optimum_is_that_of_brute_force_on_many(block: int) -> None:
     for seed in ALL[46 * block : 46 * (block + 1)]:
         for method in ALONE:
             agrees(method, seed, None, 1e-4)
-            if (seed + block) % 4 == 0:  # of each kind some
-                agrees(method, seed, 1e-7, 1e-6, explain=inf)
-            else:
+            some = (seed + block) % 4 == 0  # of each kind
+            agrees(method, seed, 1e-7, 1e-6, explain=inf if some else 0.0)
+            if not some:
                 applied[method] += agrees_where_it_applies(method, seed)
     assert min(applied.values()) > 0, applied
 
