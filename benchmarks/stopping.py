@@ -38,7 +38,7 @@ from stop_cases import Case, edge, generated, shipped
 import offload
 from offload.errors import Unsupported
 
-_METHODS = "auto,exact,cpsat,milp,milp-cbc,node-columns"
+_METHODS = "auto,exact,cpsat,milp,milp-cbc,node-columns,knapsacks"
 _FIXED, _SHARE = 1.0, 0.05  # seconds, and part of the limit, that a solve may take to stop
 _REST = 0.5  # seconds after the answer in which nothing should be done
 _IDLE = 0.1  # CPU seconds in them that are nothing

@@ -36,18 +36,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formulations.node_master import Master
+from formulations.node_parts import Parts
 from formulations.node_pricing import Knapsack
-from offload.bounding.relaxation import Relaxation
-from offload.bounding.spending import SPENT, edge_costs, place_costs
-from offload.bounds import lower_bound, proved
+from offload.bounds import proved
 from offload.registry import Answer, Request
-from offload.tables import TOLERANCE
 
-__all__ = ["Parts", "solve"]
+__all__ = ["solve"]
 
 FloatArray = NDArray[np.float64]
 
-_CELLS = 60_000  # pairs of places over all edges above which the program takes too long
 _CONVERGED = 1e-3  # of the bound: less is not worth another round
 _WIDER = 1e-6  # relative: limits of the program are wider by this, above all tolerances
 _FIRST = 64  # parts of a task's share of the objective that the box is wide at first
@@ -55,70 +52,11 @@ _NULLS = 3  # rounds without a better bound after which the box shrinks
 _THREADS = 2
 
 
-class Parts:
-    """What of an instance and a goal the linear program is made of.
-
-    Attributes
-    ----------
-    cost : float64[T, K]
-        Least cost of a task on a node; infinite where it cannot run.
-    pair : float64[E, K, K]
-        Least cost of an edge; infinite where it cannot lead.
-    size, room : float64[T, K], float64[K]
-        Resident bytes, and memory.
-    load, span : float64[T, K], float64[K]
-        Slot-seconds, and those of each node; infinite where nothing limits them.
-    rest : float
-        Bound of what else is minimized.
-    """
-
-    def __init__(self, request: Request) -> None:
-        problem, goal = request.problem, request.goal
-        tables = problem.tables
-        weights = {m: w for m, w in goal.minimize.items() if w > 0}
-        spent = {m: w for m, w in weights.items() if m in SPENT}
-        other = {m: w for m, w in weights.items() if m not in SPENT}
-        if idle := spent.get("energy", 0.0) * float(tables.idle_power.sum()):
-            other["latency"] = other.get("latency", 0.0) + idle
-        latest = goal.limits.get("latency", np.inf) * (1 + 2 * TOLERANCE)
-        windows = Relaxation(tables, latest).windows
-        self.tables, self.empty = tables, windows.refusal is not None
-        self.rest = lower_bound(problem, other, goal.limits) if other else 0.0
-        self.fits = windows.exact and tables.edges * tables.nodes**2 <= _CELLS and bool(spent)
-        if not self.fits or self.empty:
-            return
-        fine = np.isfinite(windows.times)
-        self.cost = np.where(fine, place_costs(tables, windows.kinds, spent), np.inf)
-        self.pair = edge_costs(tables, spent, windows.tie)
-        every, node = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
-        self.size: FloatArray = np.where(fine, tables.resident_of(every, node), 0.0)
-        self.room: FloatArray = tables.memory_capacity
-        self.load: FloatArray = np.where(fine, windows.times, 0.0) * tables.task_slots[:, None]
-        first = np.where(fine, windows.head, np.inf).min(axis=0)
-        last = np.where(fine, windows.tail, np.inf).min(axis=0)
-        self.span: FloatArray = np.full(tables.nodes, np.inf)
-        used = np.flatnonzero(np.isfinite(first))
-        if isfinite(latest):
-            length = np.maximum(latest - first[used] - last[used], 0.0)
-            self.span[used] = tables.node_slots[used] * length
-
-    @property
-    def useful(self) -> bool:
-        """Whether edges cost anything and some node cannot take all that may run there."""
-        if not self.fits or self.empty or not self.tables.edges:
-            return False
-        costs = bool((np.isfinite(self.pair) & (self.pair > 0)).any())
-        short = (self.size.sum(axis=0) > self.room).any() or (
-            self.load.sum(axis=0) > self.span
-        ).any()
-        return costs and bool(short)
-
-
 def solve(request: Request) -> Answer:
     """Raise the bound of the plan at hand as far as the linear program goes; no plan is sought."""
     parts = Parts(request)
     answer = Answer(request.start)
-    if request.start is None or not parts.useful:
+    if request.start is None or not (parts.paired and parts.short):
         answer.reason = None if request.start is not None else "there is no plan to start from"
         return answer
     climb = _Climb(request, parts, request.start.nodes)

@@ -21,7 +21,7 @@ from offload.registry import Request
 from offload.tables import TOLERANCE
 
 if TYPE_CHECKING:
-    from formulations.node_columns import Parts
+    from formulations.node_parts import Parts
 
 __all__ = ["Knapsack"]
 

@@ -46,6 +46,8 @@ _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any
 _TRYING = 0.05  # of the time where heuristics found no plan: for a search, for an exact method, or
 _TRIED = 5  # so much work where no clock may end it
 _RESCUING = 0.3  # of the time for a plan that keeps the limits, where heuristics found none
+_SHARING = 0.4  # of the time for tasks that share out nodes with room, without transfers
+_PRICES = 20_000  # looked at there where no clock may end it
 _BOUNDING = 0.6  # of the time for bounds on sums over tasks and transfers
 
 
@@ -216,14 +218,8 @@ def _proved(request: Request, answer: Answer, engines: list[Entry]) -> Answer:
     """What bounds and then exact methods make of a plan."""
     if _done(request, answer):
         return answer
-    bound = request.bound
-    columns = registry.entries().get("node-columns")
-    used = set(features_used(request.problem, request.goal))
-    # Without transfers the assignment program is about as tight, and sooner solved.
-    spent = set(request.goal.minimize) & set(SPENT) and request.problem.tables.edges
-    if spent and columns is not None and answer.plan is not None and used <= columns.honours:
-        asked = _for_a_while(replace(request, start=answer.plan), _BOUNDING, _ROUNDS)
-        bound = max(bound, _run(columns, asked).bound or bound)
+    answer = _by_sets(request, answer)
+    bound = max(request.bound, -inf if answer.bound is None else answer.bound)
     for entry in engines:
         if _done(request, answer, bound):
             break
@@ -235,6 +231,22 @@ def _proved(request: Request, answer: Answer, engines: list[Entry]) -> Answer:
         if proof.stopped or proof.plan is not None:
             break
     return answer
+
+
+def _by_sets(request: Request, answer: Answer) -> Answer:
+    """What the bounds by sets of tasks for nodes make of a plan, where the goal is a sum."""
+    edges = request.problem.tables.edges
+    entry = registry.entries().get("node-columns" if edges else "knapsacks")
+    used = set(features_used(request.problem, request.goal))
+    if not set(request.goal.minimize) & set(SPENT) or entry is None or not used <= entry.honours:
+        return answer
+    if edges and answer.plan is None:
+        return answer
+    share, work = (_BOUNDING, _ROUNDS) if edges else (_SHARING, _PRICES)
+    found = _run(entry, _for_a_while(replace(request, start=answer.plan), share, work))
+    bounds = [bound for bound in (answer.bound, found.bound) if bound is not None]
+    bound = max(bounds, default=None)
+    return replace(answer, plan=found.plan, bound=bound, infeasible=found.infeasible)
 
 
 def _run(entry: Entry, request: Request) -> Answer:

@@ -306,6 +306,12 @@ _TABLE = (
         "see formulations/node_columns.py",
     ),
     Entry(
+        "knapsacks", "formulations.knapsacks:solve", "bound", _WHOLE,
+        "a true bound; where nothing but room on nodes ties tasks, the best plan too",
+        "Fisher, Jaikumar, Van Wassenhove 1986; Posta, Ferland, Michelon 2012; "
+        "see formulations/knapsacks.py",
+    ),
+    Entry(
         "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,
         "mixed-integer programming, HiGHS or CBC; see formulations/milp.py; divisible tasks as "
         "in Bharadwaj, Ghose, Robertazzi 2003",

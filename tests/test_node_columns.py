@@ -11,7 +11,7 @@ import pytest
 from drawing import draw_problem
 
 import offload
-from formulations.node_columns import Parts
+from formulations.node_parts import Parts
 from formulations.node_pricing import Knapsack
 from offload import Edge, Graph, Link, Network, Node, Problem, Task
 from offload.bounds import lower_bound
@@ -108,7 +108,7 @@ def test_nothing_is_said_where_nothing_is_crowded() -> None:
     problem = crowded(2)
     nodes = tuple(Node(node.id, busy_power=1) for node in problem.network.nodes)
     roomy = problem.replace(network=Network(nodes, problem.network.links))
-    assert not Parts(request(roomy, {"energy": 1.0})).useful
+    assert not Parts(request(roomy, {"energy": 1.0})).short
     result = offload.solve(roomy, "node-columns", "energy")
     assert result.plan is not None
     assert result.bound == pytest.approx(lower_bound(roomy, {"energy": 1}))

@@ -129,7 +129,7 @@ def test_a_mixed_integer_program_is_given_up_at_any_point(kind: type, plain: Pro
         assert clock.seen == looks + 1
 
 
-@pytest.mark.parametrize("method", ["cpsat", "milp", "exact", "auto", "node-columns"])
+@pytest.mark.parametrize("method", ["cpsat", "milp", "exact", "auto", "node-columns", "knapsacks"])
 def test_a_cancel_that_comes_at_any_point_leaves_a_plan_that_holds(
     method: str, plain: Problem
 ) -> None:
