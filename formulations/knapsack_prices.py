@@ -10,7 +10,7 @@ L_ik(u), the bound if task i runs on node k, costs about three times L(u) for al
 
 Sources: Fisher, Jaikumar, Van Wassenhove 1986, "A multiplier adjustment method for the generalized
 assignment problem"; Posta, Ferland, Michelon 2012, "An exact method with variable fixing for
-solving the generalized assignment problem", section 3.
+solving the generalized assignment problem".
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ __all__ = ["Knapsacks", "Sets", "Sharing"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+_ROUNDING = 1e-12  # of all prices, that a bound is lowered by: more than sums of floats may err
 
 
 class Sharing(NamedTuple):
@@ -115,6 +117,7 @@ class Knapsacks:
             np.maximum(table[q], shifted, out=table[q + 1])
         at = self._end.copy()
         bound = self.settled + float(prices.sum()) - float(rows[-1].take(at).sum())
+        bound -= _ROUNDING * (self.settled + float(np.abs(prices).sum()))
         inside = np.empty(self._task.shape, bool)
         for q in range(self._steps - 1, -1, -1):
             chosen = np.greater(rows[q + 1].take(at), rows[q].take(at), out=inside[q])

@@ -8,7 +8,8 @@ A node of the tree says where each task may still run. There
     branches    over the places of one task, such that sum_k exp(c (cost - L_ik)) is least: what
                 the parts of the tree may come to
 
-Source: Posta, Ferland, Michelon 2012, sections 3 and 4 (theirs branches on one place at a time).
+Source: after Posta, Ferland, Michelon 2012, "An exact method with variable fixing for solving the
+generalized assignment problem".
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Search:
         aim, most = cost + step, cost + margin
         root = _Node(self, self.open, self.prices)
         alive = root.narrow(aim, most, _FIRST, 1.0)
-        if alive:
+        if alive:  # those that refute a cost at once lean to the few places left there
             self.prices = root.prices
         stack = [root] if alive else []
         while stack:
@@ -135,8 +136,7 @@ class _Node:
             prices = self.climb(sacks, aim, most, tries, step)
             if prices is None:
                 return self.found
-            sets = sacks.best(prices)
-            self.by_place = sacks.by_place(sets)
+            self.by_place = sacks.by_place(sacks.best(prices))
             self.search.work += 3
             left = self.by_place <= most
             self.prices, self.open = self.prices.copy(), self.open.copy()

@@ -54,7 +54,7 @@ _MARGIN = 1e-6  # of a step between costs, that a bound has to be above one of t
 _ROUNDING = 1e-11  # of the sum of all costs, likewise
 _NEAR = 1e-6  # units: so close to a whole number of them counts as that
 _STRIDE = 4  # parts of the gap at hand that a step between costs is, where they are not whole
-_TICKS = 1e9  # of the largest cost
+_TICKS = 1e6  # of the largest cost, at most: finer ones are lost in the margin
 
 
 def solve(request: Request) -> Answer:
@@ -129,11 +129,14 @@ class _Costs:
             if low == inf or proved(self.value, self.bound, self.request.gap):
                 return
             cost, step = self._next(low)
-            if cost < low:  # to the last digit
+            if cost - low < (0.0 if self.tick else self.margin):  # to the last digit
                 return
+            known = self.value
             if not self.search.up_to(cost, step, _MARGIN * step + self.margin):
                 low = cost + self.tick if cost < self.most else inf
                 self.stride *= 2
+            elif self.value >= known:  # likewise: what was found is within the margin
+                return
 
     def _next(self, low: float) -> tuple[float, float]:
         """The cost to ask for, and how far above it bounds should be."""
