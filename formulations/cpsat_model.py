@@ -54,7 +54,6 @@ from offload.tables import TOLERANCE
 
 __all__ = ["Model", "build"]
 
-
 _LOAD_CUTS = range(25, 301)  # tasks for which load cuts over ancestors and descendants pay
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Grid"]
+from offload.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
+__all__ = ["Grid"]
 
 _NEAR = 1e-9  # ticks: closer than this to a whole number counts as that number
 

@@ -20,11 +20,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from offload.arrays import BoolArray, FloatArray
+
 __all__ = ["Knapsacks", "Sets", "Sharing"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+WholeArray = NDArray[np.int64]
 
 _ROUNDING = 1e-12  # of all prices, that a bound is lowered by: more than sums of floats may err
 
@@ -33,8 +33,8 @@ class Sharing(NamedTuple):
     """Tasks to share out among nodes with room, in whole units of it."""
 
     cost: FloatArray  # [K, T]
-    size: IntArray  # [K, T]
-    room: IntArray  # [K]
+    size: WholeArray  # [K, T]
+    room: WholeArray  # [K]
 
 
 class Sets(NamedTuple):
@@ -72,7 +72,7 @@ class Knapsacks:
     def __init__(self, sharing: Sharing, open: BoolArray) -> None:
         count = open.sum(axis=0)
         alone = np.flatnonzero(count == 1)
-        self.free: IntArray = np.flatnonzero(count > 1)
+        self.free: WholeArray = np.flatnonzero(count > 1)
         place = open[:, alone].argmax(axis=0)
         self.settled = float(sharing.cost[place, alone].sum())
         taken = np.bincount(place, sharing.size[place, alone], len(sharing.room))
@@ -83,7 +83,7 @@ class Knapsacks:
         if not self.full:
             self._lay_out(sharing.cost[:, self.free], size, room)
 
-    def _lay_out(self, cost: FloatArray, size: IntArray, room: IntArray) -> None:
+    def _lay_out(self, cost: FloatArray, size: WholeArray, room: WholeArray) -> None:
         """Candidates of each node side by side, so that a step takes one of each."""
         nodes = len(room)
         self._steps = most = int(self.open.sum(axis=1).max(initial=0))

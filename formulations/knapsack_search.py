@@ -17,14 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from formulations.knapsack_prices import Knapsacks, Sharing
+from offload.arrays import BoolArray, FloatArray
 
 __all__ = ["Search"]
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 _FIRST = 60  # prices tried before the first branch, at most
 _THEN = 8  # and in each node of the tree

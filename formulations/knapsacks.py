@@ -30,11 +30,11 @@ from __future__ import annotations
 from math import ceil, inf, isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 
 from formulations.knapsack_prices import Sharing
 from formulations.knapsack_search import Search
 from formulations.node_parts import Parts
+from offload.arrays import BoolArray, FloatArray
 from offload.bounding.assignment import Shares, best_prices
 from offload.bounding.ticks import natural_tick
 from offload.bounds import proved
@@ -43,9 +43,6 @@ from offload.retiming import retime
 from offload.tables import TOLERANCE
 
 __all__ = ["solve"]
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 _PLACES = 20_000  # of tasks above which the first prices alone take too long
 _CELLS = 8_000_000  # of the tables over all places and the room of a node

@@ -22,6 +22,7 @@ import pulp
 from numpy.typing import NDArray
 from pulp.apis.highs_api import HiGHS
 
+from offload.arrays import FloatArray
 from offload.errors import OffloadError, SolverUnavailable
 from offload.registry import Stopped
 
@@ -32,8 +33,6 @@ except ImportError:  # CBC remains
     highspy = None
 
 __all__ = ["TOLERANCE", "ArrayHiGHS", "Control", "Outcome", "run", "solver_of", "versions"]
-
-FloatArray = NDArray[np.float64]
 
 TOLERANCE = 1e-9  # on rows, integrality and reduced costs; HiGHS allows 1e-10 at least
 POLL = 0.02  # seconds between two looks at the clock, the cancellation and the solver's news

@@ -36,8 +36,9 @@ import numpy as np
 import pulp
 
 from formulations.milp_placement import Placement
-from formulations.milp_terms import SIZE, BoolArray, Case, Model, Terms, power_of_two
+from formulations.milp_terms import SIZE, Case, Model, Terms, power_of_two
 from formulations.milp_windows import Windows
+from offload.arrays import BoolArray
 
 __all__ = ["Orders", "Starts", "precedence"]
 

@@ -17,10 +17,11 @@ import msgspec
 import numpy as np
 
 from formulations.coefficients import placement_cost, times_table
-from formulations.milp_terms import FAVOUR, BoolArray, Case, FloatArray
+from formulations.milp_terms import FAVOUR, Case
 from formulations.milp_windows import Windows
 from formulations.parts import Parts
 from offload import portfolio
+from offload.arrays import BoolArray, FloatArray
 from offload.bounds import heads, metric_bounds, tails
 from offload.features import Goal
 from offload.plan import Plan

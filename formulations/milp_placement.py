@@ -35,7 +35,8 @@ import pulp
 from numpy.typing import NDArray
 
 from formulations.coefficients import placement_cost, transfer_cost
-from formulations.milp_terms import SIZE, BoolArray, Case, FloatArray, Model, Terms, power_of_two
+from formulations.milp_terms import SIZE, Case, Model, Terms, power_of_two
+from offload.arrays import BoolArray, FloatArray
 
 __all__ = ["STATIC", "Placement"]
 

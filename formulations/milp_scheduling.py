@@ -43,8 +43,9 @@ from numpy.typing import NDArray
 
 from formulations.milp_orders import Orders, Starts, precedence
 from formulations.milp_placement import STATIC, Placement
-from formulations.milp_terms import FAVOUR, Case, FloatArray, Model, Terms, weighted
+from formulations.milp_terms import FAVOUR, Case, Model, Terms, weighted
 from formulations.milp_windows import Windows
+from offload.arrays import FloatArray
 from offload.plan import Plan
 from offload.retiming import retime
 

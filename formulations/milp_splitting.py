@@ -46,8 +46,9 @@ from formulations.milp_orders import Orders
 from formulations.milp_parts import SplitCase, SplitWindows
 from formulations.milp_placement import Placement
 from formulations.milp_scheduling import SchedulingModel, total
-from formulations.milp_terms import FAVOUR, BoolArray, FloatArray, Model, Terms
+from formulations.milp_terms import FAVOUR, Model, Terms
 from formulations.milp_windows import Windows
+from offload.arrays import BoolArray, FloatArray
 from offload.plan import Plan
 
 __all__ = ["SplitAssignment", "SplitScheduling"]

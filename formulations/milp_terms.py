@@ -13,18 +13,16 @@ from functools import cached_property
 
 import numpy as np
 import pulp
-from numpy.typing import NDArray
 
 from formulations.coefficients import slot_load, times_table
 from formulations.milp_engine import TOLERANCE
+from offload.arrays import BoolArray, FloatArray
 from offload.features import Goal
 from offload.problem import Problem
 from offload.tables import TOLERANCE as CHECKED
 
 __all__ = ["FAVOUR", "SIZE", "Case", "Model", "Terms", "power_of_two", "weighted"]
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 Terms = dict[pulp.LpVariable, float]
 
 FAVOUR = 2 * CHECKED  # limits, capacities and windows are relatively this much wider

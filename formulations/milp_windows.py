@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from formulations.coefficients import placement_cost
 from formulations.milp_terms import FAVOUR, SIZE, Case, power_of_two
+from offload.arrays import FloatArray
 from offload.bounds import heads, metric_bounds, tails
 
 __all__ = ["Windows"]
-
-FloatArray = NDArray[np.float64]
 
 
 class Windows:

@@ -38,12 +38,11 @@ from numpy.typing import NDArray
 from formulations.node_master import Master
 from formulations.node_parts import Parts
 from formulations.node_pricing import Knapsack
+from offload.arrays import FloatArray
 from offload.bounds import proved
 from offload.registry import Answer, Request
 
 __all__ = ["solve"]
-
-FloatArray = NDArray[np.float64]
 
 _CONVERGED = 1e-3  # of the bound: less is not worth another round
 _WIDER = 1e-6  # relative: limits of the program are wider by this, above all tolerances

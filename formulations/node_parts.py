@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 
+from offload.arrays import FloatArray
 from offload.bounding.relaxation import Relaxation
 from offload.bounding.spending import SPENT, edge_costs, place_costs
 from offload.bounds import lower_bound
@@ -14,8 +14,6 @@ from offload.registry import Request
 from offload.tables import TOLERANCE
 
 __all__ = ["Parts"]
-
-FloatArray = NDArray[np.float64]
 
 _CELLS = 60_000  # pairs of places over all edges above which programs over them take too long
 

@@ -13,10 +13,10 @@ from math import floor, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
 from formulations.cpsat_terms import weighted, whole
+from offload.arrays import FloatArray
 from offload.registry import Request
 from offload.tables import TOLERANCE
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from formulations.node_parts import Parts
 
 __all__ = ["Knapsack"]
-
-FloatArray = NDArray[np.float64]
 
 _STEPS = 10**7  # of the largest price: how finely the solver sees prices
 _FINE = 2**30  # steps of a capacity

@@ -70,6 +70,35 @@ def test_the_optimum_is_that_of_all_ways_to_share_out(whole: bool) -> None:
     assert none < 6
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_gap_of_nothing_ends_as_well(whole: bool) -> None:
+    for seed in range(3, 6):
+        problem, *numbers = sharing(seed, 6, 3, whole)
+        found = offload.solve(problem, "knapsacks", "cost", gap=0.0)  # without any limit of time
+        assert found.objective == pytest.approx(least(*numbers), rel=1e-9)
+        assert found.bound == pytest.approx(found.objective, rel=1e-7)
+        assert found.bound <= found.objective * (1 + 1e-12)
+
+
+def test_a_limit_of_latency_leaves_seconds_to_share_out() -> None:
+    proofs = 0
+    for seed in range(6):
+        drawn, cost, _, _ = sharing(seed, 7, 3, True)
+        nodes = tuple(Node(f"n{k}", price=1.0 + k) for k in range(3))
+        problem = drawn.replace(network=Network(nodes))
+        price = [[(1 + k) * seconds for k, seconds in enumerate(row)] for row in cost]
+        limit = 0.5 * sum(map(min, cost))
+        best = least(price, cost, [limit] * 3)
+        found = offload.solve(problem, "knapsacks", "cost", {"latency": limit}, gap=1e-7)
+        if best == inf:
+            assert found.plan is None
+            continue
+        assert found.objective == pytest.approx(best, rel=1e-7)
+        assert found.bound == pytest.approx(best, rel=1e-6)
+        proofs += 1
+    assert proofs >= 3
+
+
 def test_sizes_in_coarse_units_lose_no_plan_and_keep_to_the_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
