@@ -28,11 +28,17 @@ _WHERE = {
     "generate": "offload.generating", "link": "offload.catalogue", "links": "offload.catalogue",
     "node": "offload.catalogue", "profile": "offload.measuring", "profiles": "offload.catalogue",
     "solve": "offload.solver", "compare": "offload.solver",
+    "batch": "offload.batching.running", "load_batch": "offload.batching.running",
+    "Batch": "offload.batching.summary", "BatchProgress": "offload.batching.progress",
 }  # fmt: skip
 
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
+    from offload.batching.progress import BatchProgress as BatchProgress
+    from offload.batching.running import batch as batch
+    from offload.batching.running import load_batch as load_batch
+    from offload.batching.summary import Batch as Batch
     from offload.catalogue import link as link
     from offload.catalogue import links as links
     from offload.catalogue import node as node

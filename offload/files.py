@@ -30,6 +30,7 @@ __all__ = [
     "read_bytes",
     "save",
     "schema",
+    "unpacked",
     "write_bytes",
 ]
 
@@ -118,19 +119,32 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """A file's bytes, decompressed if they are gzip; ``-`` is standard input."""
     try:
         raw = sys.stdin.buffer.read() if os.fspath(path) == "-" else Path(path).read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
-                raw = stream.read(_LARGEST + 1)
-            if len(raw) > _LARGEST:
-                raise OffloadError(f"{path}: more than {_LARGEST} bytes when decompressed")
     except FileNotFoundError:
         raise OffloadError(f"{path}: no such file; check the path") from None
     except IsADirectoryError:
         raise OffloadError(f"{path}: is a folder; name a file in it") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise OffloadError(f"{path}: not a whole gzip file ({error}); copy it again") from None
     except (OSError, ValueError) as error:
         raise OffloadError(f"{one_line(str(path))}: cannot be read ({_why(error)})") from None
+    return unpacked(raw, os.fspath(path))
+
+
+def unpacked(raw: bytes, name: str) -> bytes:
+    """A file's bytes, decompressed if they are gzip; ``name`` stands in front of the errors.
+
+    Raises
+    ------
+    OffloadError
+        If they are a broken gzip file.
+    """
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+            raw = stream.read(_LARGEST + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise OffloadError(f"{name}: not a whole gzip file ({error}); copy it again") from None
+    if len(raw) > _LARGEST:
+        raise OffloadError(f"{name}: more than {_LARGEST} bytes when decompressed")
     return raw
 
 

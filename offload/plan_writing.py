@@ -14,7 +14,7 @@ from offload.plan import Plan, Result
 from offload.problem import METRICS, Problem
 from offload.transfers import EDGE, KINDS, READ
 
-__all__ = ["FORMAT", "plan_text", "result_text"]
+__all__ = ["FORMAT", "empty_text", "plan_text", "result_text"]
 
 FORMAT = "offload-plan/1"
 
@@ -38,16 +38,22 @@ def plan_text(plan: Plan) -> str:
     placed = zip(plan.copies.data.tolist(), plan.copies.node.tolist(), strict=True)
     copies = [{"data": data[d], "node": nodes[k]} for d, k in placed]
     return _file_text(
-        plan.problem, _task_rows(plan), _transfer_rows(plan), copies, plan.metrics, plan.result
-    )
+        plan.problem.name, plan.problem.digest, _task_rows(plan), _transfer_rows(plan), copies,
+        plan.metrics, plan.result,
+    )  # fmt: skip
 
 
 def result_text(problem: Problem, result: Result) -> str:
     """The answer of a solve as JSON text; without a plan the lists are empty, the metrics null."""
     if result.plan is not None:
         return plan_text(result.plan)
+    return empty_text(problem.name, problem.digest, result.summary())
+
+
+def empty_text(instance: str, digest: str, result: Mapping[str, Any]) -> str:
+    """A plan file without a plan, of an instance that is known by name and digest."""
     nothing: dict[str, float | None] = dict.fromkeys(METRICS)
-    return _file_text(problem, [], [], [], nothing, result.summary())
+    return _file_text(instance, digest, [], [], [], nothing, result)
 
 
 # Rows are put together from parts that are text already: a plan may have hundreds of thousands.
@@ -105,14 +111,15 @@ def _texts(names: Sequence[str]) -> list[str]:
 
 
 def _file_text(
-    problem: Problem,
+    instance: str,
+    digest: str,
     tasks: Sequence[str],
     transfers: Sequence[str],
     copies: Sequence[Mapping[str, str]],
     metrics: Mapping[str, float | None],
     result: Mapping[str, Any],
 ) -> str:
-    head = {"format": FORMAT, "instance": problem.name, "digest": problem.digest}
+    head = {"format": FORMAT, "instance": instance, "digest": digest}
     tail = {"copies": copies, "metrics": metrics, "result": result}
     write = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     lines = [f' "{key}": {write(value)},' for key, value in head.items()]

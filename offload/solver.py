@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from offload.conflicts.requirements import Conflict
 
-__all__ = ["EXPLAIN", "GAP", "compare", "solve"]
+__all__ = ["EXPLAIN", "GAP", "check_arguments", "compare", "solve"]
 
 GAP = 1e-4  # "optimal" means a proof to this relative gap, unless the caller asks for another
 EXPLAIN = 5.0  # seconds for finding out why there is no plan
@@ -145,7 +145,7 @@ def solve(
     """
     began = time.monotonic()
     goal = goal_of(problem, minimize, limits)
-    _check_arguments(time_limit, work_limit, gap, threads, seed, explain)
+    check_arguments(time_limit, work_limit, gap, threads, seed, explain)
     chosen = dict(options or {})
     entry = None if method == "auto" else registry.find(method)
     if entry is not None:
@@ -259,7 +259,7 @@ def _versions(answer: Answer) -> dict[str, str]:
     return {"offload": __version__, **answer.versions}
 
 
-def _check_arguments(
+def check_arguments(
     time_limit: float | None, work_limit: float | None, gap: float | None,
     threads: int | None, seed: int, explain: float,
 ) -> None:  # fmt: skip

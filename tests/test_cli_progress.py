@@ -8,7 +8,8 @@ import re
 import pytest
 
 from offload.cli.output import Session
-from offload.cli.progress import LineMeter, LiveMeter, Silent, goal_text, meter_for
+from offload.cli.progress import goal_text, meter_for, news, solve_text
+from offload.meters import LineMeter, LiveMeter, Silent
 from offload.plan import Progress
 
 
@@ -25,7 +26,7 @@ class Clock:
 def lines_of(reports: dict[float, Progress], until: float) -> list[str]:
     """What a meter says, looked at ten times a second, for reports at given seconds."""
     clock, said = Clock(), list[str]()
-    meter = LineMeter(goal_text({"latency": 1.0}), clock, said.append)
+    meter = LineMeter(solve_text(goal_text({"latency": 1.0})), clock, said.append, news)
     for tenth in range(int(until * 10) + 1):
         clock.now = 100.0 + tenth / 10
         if tenth / 10 in reports:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 STUBBORN = """
 import sys, threading, time
-from offload.cli.progress import Silent
+from offload.meters import Silent
 from offload.cli.running import run
 
 def work(cancel):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from offload.errors import InstanceError, OffloadError, PlanError
+from offload.meters import complain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,15 +126,6 @@ def speaks_unicode(stream: TextIO) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def complain(text: str) -> None:
-    """A line to standard error, whatever its encoding, even where nobody reads it any more."""
-    stream = sys.stderr
-    encoding = getattr(stream, "encoding", None) or "ascii"
-    with contextlib.suppress(OSError, ValueError):
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        stream.flush()
 
 
 def error_lines(error: OffloadError) -> list[str]:

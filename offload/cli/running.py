@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 
-from offload.cli.progress import Meter
+from offload.meters import Meter
 
 __all__ = ["INTERRUPTED", "run"]
 

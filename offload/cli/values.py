@@ -11,10 +11,15 @@ from typing import Any
 from offload.errors import Issue, OffloadError
 
 __all__ = [
-    "amount", "describe", "duration", "goal", "method_options", "one_standard_input", "stem",
-    "whole", "wrong",
+    "amount", "describe", "duration", "goal", "method_options", "numbers", "one_standard_input",
+    "size", "stem", "whole", "wrong",
 ]  # fmt: skip
 
+_BYTES = {
+    "": 1.0, "b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "k": 2.0**10, "m": 2.0**20,
+    "g": 2.0**30, "t": 2.0**40, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40,
+}  # fmt: skip
+_MOST_NUMBERS = 100_000
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "": 1.0}
 
 
@@ -117,13 +122,42 @@ def _pairs(pieces: Sequence[str], option: str, default: float | None) -> dict[st
     return made
 
 
-def method_options(pieces: Sequence[str] | None) -> dict[str, Any] | None:
+def size(option: str, text: str | None) -> float | None:
+    """Bytes of ``500MB``, ``2GiB`` (``2G``) or a plain number; ``None`` where not given."""
+    if text is None:
+        return None
+    body = text.strip().lower()
+    unit = body.lstrip("0123456789.e+-").strip()
+    value = _float(body.removesuffix(unit).strip()) if unit in _BYTES else None
+    if value is None or value <= 0:
+        raise wrong(option, "is no size", text, "write for example 500MB, 2GB or 2GiB")
+    return value * _BYTES[unit]
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """Whole numbers of ``3``, ``1,2,5``, ``0-9`` or any mix, in order."""
+    found: list[int] = []
+    for piece in text.split(","):
+        first, dash, last = (part.strip() for part in piece.partition("-"))
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+            fix = "write for example 0, 1,2,5 or 0-9"
+            raise wrong(option, "must be whole numbers, 0 or more", text, fix)
+        if int(last) - int(first) >= _MOST_NUMBERS:
+            raise wrong(option, "has too many", text, f"give at most {_MOST_NUMBERS}")
+        found += range(int(first), int(last) + 1)
+    if len(set(found)) < len(found):
+        raise wrong(option, "needs distinct numbers", text, "keep one of each")
+    return found
+
+
+def method_options(pieces: Sequence[str] | None, option: str = "--option") -> dict[str, Any] | None:
     """``--option key=value`` as a dict; values are numbers, true, false or null, else text."""
     made: dict[str, Any] = {}
     for piece in pieces or ():
         name, equals, text = piece.partition("=")
         if not equals or not name.strip():
-            raise wrong("--option", "must be KEY=VALUE", piece, "see: offload methods NAME")
+            raise wrong(option, "must be KEY=VALUE", piece, f"see {option} in the help")
         made[name.strip()] = _value(text.strip())
     return made or None
 

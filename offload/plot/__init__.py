@@ -1,4 +1,4 @@
-"""Pictures: functions that take a plan or a problem and an Axes, and return the Axes.
+"""Pictures: functions that take a plan, a problem or a table and an Axes, and return the Axes.
 
 They need matplotlib: ``pip install 'offload[plot]'``.
 """
@@ -6,6 +6,7 @@ They need matplotlib: ``pip install 'offload[plot]'``.
 from __future__ import annotations
 
 from offload.plot.gantt import gantt
+from offload.plot.performance import profiles
 from offload.plot.topology import topology
 
-__all__ = ["gantt", "topology"]
+__all__ = ["gantt", "profiles", "topology"]

@@ -10,10 +10,11 @@ from offload.errors import OffloadError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["axes_of", "colours", "in_unit", "tiers_of"]
+__all__ = ["LINES", "axes_of", "colours", "in_unit", "tiers_of"]
 
 # Okabe, Ito 2008, "Color universal design": told apart by the colour-blind; in grey by lightness.
 _COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
+LINES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 _TIERS = ("device", "edge", "fog", "cloud")
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
