@@ -92,8 +92,10 @@ def answers(results: Path) -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def cluster(workers: int, *options: str) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and workers of one thread, started from the command line as docs/batch.md says."""
+def cluster(
+    workers: int, *options: str
+) -> Iterator[tuple[str, list[subprocess.Popen[bytes]], subprocess.Popen[bytes]]]:
+    """A scheduler and workers of one thread: its address, the workers' processes, and its own."""
     dask = [sys.executable, "-m", "dask"]
     file = Path(os.environ.get("TMPDIR", "/tmp")) / f"scheduler-{os.getpid()}-{time.time_ns()}.json"
     scheduler = [
@@ -109,18 +111,20 @@ def cluster(workers: int, *options: str) -> Iterator[tuple[str, list[subprocess.
     def start(arguments: list[str]) -> subprocess.Popen[bytes]:
         started.append(
             subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )  # fmt: skip
         )
         return started[-1]
 
     try:
-        start(scheduler)
+        head = start(scheduler)
         wait_for(lambda: file.exists() and file.stat().st_size > 0)
         made = [start(worker) for _ in range(workers)]
         address = json.loads(file.read_text())["address"]
-        yield address, made
+        yield address, made, head
     finally:
         for process in reversed(started):
             for child in _family(process):

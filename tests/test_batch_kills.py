@@ -50,7 +50,7 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, many: int) -> None:
     folder, shared, alone = make(tmp_path / "in", many), tmp_path / "shared", tmp_path / "alone"
     options = ("--methods", ",".join(METHODS))
     total = many * len(METHODS)
-    with cluster(2, "--no-nanny") as (address, workers):
+    with cluster(2, "--no-nanny") as (address, workers, _):
         with running(command(folder, shared, *options, "--cluster", address)) as batch:
             wait_for(lambda: len(files_of(shared)) > total // 4)
             kill(workers[0])
@@ -64,7 +64,7 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, many: int) -> None:
 def test_a_killed_client_leaves_whole_files_and_the_cluster_goes_on(tmp_path: Path) -> None:
     folder, results = make(tmp_path / "in", 6), tmp_path / "out"
     options = ("--methods", ",".join(METHODS))
-    with cluster(1) as (address, _):
+    with cluster(1) as (address, *_):
         for _ in range(2):
             with running(command(folder, results, *options, "--cluster", address)) as batch:
                 done = len(files_of(results))

@@ -125,8 +125,10 @@ class Child:
         except OSError as error:
             raise StartFailed(f"no process can be started: {error}; free memory or tasks") from None
         self._inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        reader = threading.Thread(target=self._read, name="offload-child-reader", daemon=True)
-        reader.start()
+        self._reader = threading.Thread(
+            target=self._read, name="offload-child-reader", daemon=True
+        )
+        self._reader.start()
         self._stopped = False
         try:
             ready = self._inbox.get(timeout=_START)
@@ -135,6 +137,7 @@ class Child:
         if ready is None:
             self.end()
             words = self._last_words() or "no word"
+            self.dismiss()
             raise StartFailed(f"{sys.executable} did not start a solving process: {words}")
         self._watched = psutil.Process(self._process.pid)
         self._first = self._bytes(family=False)
@@ -250,6 +253,8 @@ class Child:
     def dismiss(self) -> None:
         """Kill it and let go of its files."""
         self.end()
+        self._reader.join()
+        cast(BinaryIO, self._process.stdout).close()
         self._log.close()
 
 

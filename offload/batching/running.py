@@ -83,9 +83,10 @@ def batch(
     options
         Options of methods; each method gets those that it has.
     processes, threads
-        Solves at a time, and solver threads of each. By default one thread each and a process for
-        every core that this process may use; with one of them given, as many of the other as the
-        cores allow. On a cluster each thread of a worker solves one at a time.
+        Solves at a time, and solver threads of each, 1 by default (threads are part of what tells
+        one result from another, so they do not follow from the machine). By default as many
+        processes as there are cores for their threads. On a cluster each thread of a worker solves
+        one at a time; with more ``threads``, as many workers' threads as these stand for.
     memory_limit
         Bytes that a solve may take; by default 0.9 of the machine's divided by ``processes``, on a
         cluster no limit.
@@ -126,7 +127,7 @@ def batch(
     names = [methods] if isinstance(methods, str) else list(methods)
     numbers = [seeds] if isinstance(seeds, int) else list(seeds)
     patience = explain if explain is not None else 0.0 if work_limit is not None else EXPLAIN
-    processes, threads = _share(processes, threads, cluster is not None)
+    processes, threads = _share(processes, threads or 1)
     chosen = _settings(
         names, numbers, options or {}, minimize=_weights(minimize, "minimize"),
         limits=_weights(limits, "limits"), time_limit=time_limit, work_limit=work_limit, gap=gap,
@@ -187,15 +188,12 @@ def load_batch(folder: str | os.PathLike[str] = "results") -> Batch:
     return Batch([record.row for record in records.values()])
 
 
-def _share(processes: int | None, threads: int | None, elsewhere: bool) -> tuple[int, int]:
-    """Processes and threads of each, so that both together fit the cores unless both are given."""
+def _share(processes: int | None, threads: int) -> tuple[int, int]:
+    """Processes and threads of each, which together fit the cores unless both are given."""
     for name, value in (("processes", processes), ("threads", threads)):
         if value is not None and value < 1:
             raise OffloadError(f"{name}: must be >= 1, got {value!r}")
-    here = cores()
-    if threads is None:
-        threads = 1 if processes is None or elsewhere else max(1, here // processes)
-    return processes or max(1, here // threads), threads
+    return processes or max(1, cores() // threads), threads
 
 
 def _weights(value: str | Mapping[str, float] | None, name: str) -> dict[str, float] | None:

@@ -1,0 +1,171 @@
+"""Batches on a Dask cluster of real processes: what is checked first, and what may go wrong."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+from batch_runs import answers, cluster, files_of, make, wait_for
+from command_line import layers, run
+
+import offload
+from offload import OffloadError
+from offload.batching import cluster as clusters
+from offload.batching.progress import BatchProgress
+
+distributed = pytest.importorskip("distributed")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="processes of POSIX"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]  # fmt: skip
+
+
+class Farm(NamedTuple):
+    """A cluster of two workers."""
+
+    address: str
+    workers: list[psutil.Process]
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that solve."""
+        return [child for worker in self.workers for child in worker.children(recursive=True)]
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[Farm]:
+    with cluster(2, "--no-nanny", "--resources", "SOLVER=1") as (where, workers, _):
+        with distributed.Client(where, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+        yield Farm(where, [psutil.Process(process.pid) for process in workers])
+
+
+@pytest.fixture
+def address(farm: Farm) -> str:
+    return farm.address
+
+
+def test_results_are_those_of_this_machine(address: str, tmp_path: Path) -> None:
+    folder = make(tmp_path / "in", 4)
+    call = {"time_limit": None, "work_limit": 20}
+    here = offload.batch(folder, ["heft", "cpsat"], tmp_path / "here", **call)  # type: ignore[arg-type]
+    there = offload.batch(folder, ["heft", "cpsat"], tmp_path / "there", cluster=address, **call)  # type: ignore[arg-type]
+    assert there.failed == 0
+    assert answers(tmp_path / "there") == answers(tmp_path / "here")
+    assert there.to_frame()["file"].tolist() == here.to_frame()["file"].tolist()
+
+
+def test_a_client_can_be_passed_in_and_stays_open(address: str, tmp_path: Path) -> None:
+    with distributed.Client(address, set_as_default=False) as client:
+        problem = offload.generate("smart-home", size=6)
+        made = offload.batch(problem, "heft", tmp_path, cluster=client, resources={"SOLVER": 1})
+        assert (len(made), made.failed) == (1, 0)
+        assert client.submit(sum, [1, 2]).result() == 3
+
+
+def test_a_crash_is_a_result_and_the_workers_live_on(address: str, tmp_path: Path) -> None:
+    with distributed.Client(address, set_as_default=False) as client:
+        before = set(client.nthreads())
+        made = offload.batch(
+            [layers(12, 12, 6), offload.generate("smart-home", size=6)], "cpsat", tmp_path,
+            time_limit=600, hard_limit=3, cluster=client,
+        )  # fmt: skip
+        assert made.to_frame()["failure"].fillna("").tolist() == ["timeout", ""]
+        assert set(client.nthreads()) == before
+
+
+def test_a_stopped_batch_ends_what_runs_on_the_workers(farm: Farm, tmp_path: Path) -> None:
+    cancel = threading.Event()
+
+    def solving() -> bool:
+        busy = [child for child in farm.children() if child.cpu_times().user > 3]
+        return bool(busy)
+
+    def stop() -> None:
+        try:
+            wait_for(solving)
+        finally:
+            cancel.set()
+
+    watcher = threading.Thread(target=stop)
+    watcher.start()
+    made = offload.batch(
+        layers(12, 12, 6), "cpsat", tmp_path, time_limit=600, cluster=farm.address, cancel=cancel
+    )
+    watcher.join()
+    assert (made.missing, len(made)) == (1, 0)
+    wait_for(lambda: farm.children() == [])
+
+
+def test_resources_that_no_worker_has_are_named_at_once(address: str, tmp_path: Path) -> None:
+    words = r"resources: no worker has \{'GPU': 1\}, they offer .*'SOLVER': 1"
+    with pytest.raises(OffloadError, match=words):
+        offload.batch(
+            offload.generate("smart-home", size=6), "heft", tmp_path, cluster=address,
+            resources={"GPU": 1},
+        )  # fmt: skip
+
+
+def test_software_that_differs_is_named(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "software", lambda: {"offload": "9.9", "cplex": "22.1"})
+    words = (
+        r"scheduler tcp.* has offload 0.1.0, here 9.9; .*worker .* has cplex not at all, here 22.1"
+    )
+    with pytest.raises(OffloadError, match=words):
+        offload.batch(offload.generate("smart-home", size=6), "heft", tmp_path, cluster=address)
+
+
+def test_places_that_cannot_import_this_package_are_named(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "_SOFTWARE", "not_installed_there:SOFTWARE")
+    words = r"scheduler .* cannot import offload \(ModuleNotFoundError.*; worker .* cannot import"
+    with pytest.raises(OffloadError, match=words):
+        offload.batch(offload.generate("smart-home", size=6), "heft", tmp_path, cluster=address)
+
+
+def test_no_scheduler_and_no_worker_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "_CONNECT", 1.0)
+    made = run(
+        "batch", _one(tmp_path), "-o", tmp_path / "o", "-q", "--cluster", "tcp://127.0.0.1:9"
+    )
+    assert made.status == 2
+    assert made.err.startswith("error: cluster: no scheduler answers at tcp://127.0.0.1:9 (")
+    assert "dask scheduler" in made.err
+    reports: list[BatchProgress] = []
+    with cluster(0) as (where, *_):
+        with pytest.raises(OffloadError, match=r"cluster: no worker at tcp.* for \d s; start some"):
+            offload.batch(
+                _one(tmp_path), "heft", tmp_path / "o", cluster=where, wait_for_workers=1,
+                on_progress=reports.append,
+            )  # fmt: skip
+    assert "no worker at tcp" in (reports[-1].trouble or "")
+
+
+def test_a_lost_scheduler_is_told_and_what_is_done_is_kept(tmp_path: Path) -> None:
+    folder, out = make(tmp_path / "in", 12), tmp_path / "out"
+    with cluster(1, "--no-nanny") as (where, _, scheduler):
+
+        def lose(report: BatchProgress) -> None:
+            if report.stage == "solving" and report.done == 2:
+                scheduler.kill()
+
+        with pytest.raises(OffloadError, match="cluster: the scheduler at tcp.* is lost"):
+            offload.batch(folder, "anneal", out, time_limit=1, cluster=where, on_progress=lose)
+    done = len(files_of(out))
+    assert 2 <= done < 12
+    assert offload.batch(folder, "anneal", out, time_limit=1, dry_run=True).kept == done
+
+
+def _one(folder: Path) -> Path:
+    path = folder / "one.json"
+    offload.generate("smart-home", size=6).save(path)
+    return path
