@@ -109,15 +109,10 @@ def cluster(
     started: list[subprocess.Popen[bytes]] = []
 
     def start(arguments: list[str]) -> subprocess.Popen[bytes]:
-        started.append(
-            subprocess.Popen(
-                arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-        )
-        return started[-1]
+        nothing = subprocess.DEVNULL
+        process = subprocess.Popen(arguments, stdin=nothing, stdout=nothing, stderr=nothing)
+        started.append(process)
+        return process
 
     try:
         head = start(scheduler)

@@ -24,8 +24,8 @@ def row(
         "instance": instance, "method": method, "seed": 0, "status": status, "failure": None,
         "objective": objective, "bound": bound, "gap": None, "seconds": seconds,
         "cpu_seconds": seconds, "memory": 1e8, "stopped": None, "reason": None,
-        **dict.fromkeys(METRICS), "tasks": 2, "nodes": 2, "minimize": {"latency": 1.0},
-        "limits": {}, "settings": {"time_limit": 10}, "versions": {"offload": "1"},
+        **dict.fromkeys(METRICS), "tasks": 2, "nodes": 2, "minimize": '{"latency": 1.0}',
+        "limits": "{}", "settings": '{"time_limit": 10}', "versions": '{"offload": "1"}',
         "digest": f"sha256:{instance}", "path": f"{instance}.json", "file": f"{instance}.{method}",
         **other,
     }  # fmt: skip
@@ -93,8 +93,8 @@ def test_objectives_of_zero_have_a_ratio() -> None:
 
 def test_the_settings_that_set_results_of_one_method_apart_are_in_its_name() -> None:
     made = Batch([
-        row("a", "one", 1.0), row("a", "one", 1.0, settings={"time_limit": 20}),
-        row("a", "two", 1.0), row("a", "one", 1.0, versions={"offload": "2"}),
+        row("a", "one", 1.0), row("a", "one", 1.0, settings='{"time_limit": 20}'),
+        row("a", "two", 1.0), row("a", "one", 1.0, versions='{"offload": "2"}'),
     ])  # fmt: skip
     assert made.to_frame()["method"].tolist() == [
         "one time_limit=10 offload=1", "one time_limit=20 offload=1", "two",
@@ -103,7 +103,7 @@ def test_the_settings_that_set_results_of_one_method_apart_are_in_its_name() -> 
 
 
 def test_instances_that_could_not_be_opened_stay_apart() -> None:
-    made = Batch([row(name, "one", None, digest="", minimize={}) for name in "ab"])
+    made = Batch([row(name, "one", None, digest="", minimize="{}") for name in "ab"])
     assert made.instances()["instance"].tolist() == ["a", "b"]
     assert str(made).startswith("2 results of 2 instances: 0 with a plan")
 

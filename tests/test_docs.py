@@ -22,8 +22,10 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def test_python_of_the_readme_runs_and_prints_a_proved_plan(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "instances").symlink_to(ROOT / "instances")
+    monkeypatch.chdir(tmp_path)  # what they write goes there
     for block in blocks("README.md", "python"):
         exec(compile(block, "README.md", "exec"), {})
     assert capsys.readouterr().out.startswith("optimal: objective ")

@@ -125,9 +125,7 @@ class Child:
         except OSError as error:
             raise StartFailed(f"no process can be started: {error}; free memory or tasks") from None
         self._inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(
-            target=self._read, name="offload-child-reader", daemon=True
-        )
+        self._reader = threading.Thread(target=self._read, name="offload-child-reader", daemon=True)
         self._reader.start()
         self._stopped = False
         try:

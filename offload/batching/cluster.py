@@ -276,17 +276,25 @@ def _connected(address: str) -> Any:
     except ImportError:
         text = "cluster: needs Dask, which is not installed; pip install 'offload[dask]'"
         raise OffloadError(text) from None
+    if _is_file(address) and not os.path.exists(address):
+        raise OffloadError(f"cluster: no such file, got {address!r}; check --scheduler-file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions that differ are an error below
             connect: Any = Client
-            return connect(address, timeout=_CONNECT, set_as_default=False)
+            where = {"scheduler_file" if _is_file(address) else "address": address}
+            return connect(**where, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
         words = " ".join(str(error).split())
         raise OffloadError(
             f"cluster: no scheduler answers at {address} ({words}); start one with "
             "'dask scheduler', and name the address that it prints, as in tcp://10.0.0.5:8786"
         ) from None
+
+
+def _is_file(address: str) -> bool:
+    """Whether it names the file in which a scheduler has left its address."""
+    return "://" not in address and (address.endswith(".json") or os.path.exists(address))
 
 
 def _version(place: Any, package: str) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import re
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,56 +79,87 @@ class _File(Struct):
 
 
 class Record(Struct, frozen=True):
-    """A result file: where it is, and what it says."""
+    """A result file, as far as a batch has to know it while it runs.
+
+    Attributes
+    ----------
+    file, key
+        Its name, and what tells it from others.
+    raw, opened
+        SHA-256 of the instance's file, and what is in it.
+    failure, reason
+        As in :class:`Reply`.
+    found
+        Whether it has a plan.
+    """
 
     file: str
     key: str
-    path: str
     raw: str
-    settings: dict[str, Any]
     opened: Opened | None
     failure: str | None
-    row: dict[str, Any]
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a plan."""
-        return self.row["objective"] is not None
+    reason: str | None
+    found: bool
 
 
 _decode = msgspec.json.Decoder(_File).decode
+_ELSEWHERE = ("method", "seed", "minimize", "limits")  # of the settings: columns of their own
 
 
-def read(raw: bytes, file: str) -> Record | None:
-    """What a result file says; ``None`` of a plan that no batch has made.
-
-    Raises
-    ------
-    msgspec.MsgspecError
-        If it is no plan file.
-    """
-    known = _decode(raw)
-    result, batch = known.result, known.result.batch
+def _record(raw: bytes, file: str) -> Record | None:
+    """What a result file says; ``None`` of a plan that no batch has made."""
+    result = _decode(raw).result
+    batch = result.batch
     if batch is None:
         return None
-    settings = batch.settings
-    row: dict[str, Any] = {
-        "instance": known.instance or Path(batch.path).name, "method": settings["method"],
-        "seed": settings["seed"], "status": result.status, "failure": batch.failure,
+    return Record(
+        file, batch.key, batch.raw, batch.opened, batch.failure, result.reason,
+        result.objective is not None,
+    )  # fmt: skip
+
+
+def _row(raw: bytes, file: str) -> dict[str, Any]:
+    """All that a result file says but the plan, as a row of a table."""
+    known = _decode(raw)
+    result, batch = known.result, known.result.batch
+    assert batch is not None
+    settings, opened = batch.settings, batch.opened
+    return {
+        "instance": known.instance or Path(batch.path).name,
+        "method": sys.intern(settings["method"]), "seed": settings["seed"],
+        "status": sys.intern(result.status), "failure": batch.failure,
         "objective": result.objective, "bound": result.bound, "gap": result.gap,
         "seconds": result.seconds, "cpu_seconds": batch.cpu_seconds, "memory": batch.memory,
         "stopped": result.stopped, "reason": result.reason, **known.metrics,
-        "tasks": batch.opened and batch.opened.tasks, "nodes": batch.opened and batch.opened.nodes,
-        "minimize": result.minimize, "limits": result.limits,
-        "settings": {k: v for k, v in settings.items() if k not in _ELSEWHERE},
-        "versions": batch.versions, "digest": known.digest, "path": batch.path, "file": file,
+        "tasks": opened and opened.tasks, "nodes": opened and opened.nodes,
+        "minimize": _text(result.minimize), "limits": _text(result.limits),
+        "settings": _text({k: v for k, v in settings.items() if k not in _ELSEWHERE}),
+        "versions": _text(batch.versions), "digest": known.digest, "path": batch.path,
+        "file": file,
     }  # fmt: skip
-    return Record(
-        file, batch.key, batch.path, batch.raw, settings, batch.opened, batch.failure, row
-    )
 
 
-_ELSEWHERE = ("method", "seed", "minimize", "limits")
+def _text(value: Mapping[str, Any]) -> str:
+    """JSON, the same string for the same value: most results of a batch share it."""
+    return sys.intern(json.dumps(value, sort_keys=True))
+
+
+def rows_of(folder: str | os.PathLike[str], files: Iterable[str]) -> list[dict[str, Any]]:
+    """What result files say, a row each.
+
+    Raises
+    ------
+    OffloadError
+        If one of them is gone, or not whole, that was there a moment ago.
+    """
+    rows = []
+    for file in files:
+        try:
+            rows.append(_row(Path(folder, file).read_bytes(), file))
+        except (OSError, msgspec.MsgspecError) as error:
+            text = f"{one_line(str(Path(folder, file)))}: cannot be read any more ({error})"
+            raise OffloadError(f"{text}; run the batch again") from None
+    return rows
 
 
 def result_file(
@@ -182,7 +215,7 @@ def write_result(folder: str | os.PathLike[str], ask: Ask, text: bytes) -> Recor
         If it cannot be written.
     """
     write_bytes(Path(folder, ask.file), text)
-    record = read(text, ask.file)
+    record = _record(text, ask.file)
     assert record is not None
     return record
 
@@ -208,7 +241,7 @@ def scan(folder: str | os.PathLike[str]) -> dict[str, Record]:
     for name in _names(folder):
         file = Path(folder, name)
         try:
-            record = read(file.read_bytes(), name)
+            record = _record(file.read_bytes(), name)
         except (OSError, msgspec.MsgspecError, KeyError, ValueError) as error:
             _log.warning("%s: no whole result file (%s); it counts as missing", file, error)
             continue

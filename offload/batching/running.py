@@ -13,7 +13,7 @@ from offload.batching.children import Limits
 from offload.batching.jobs import Settings
 from offload.batching.local import Local
 from offload.batching.progress import BatchProgress, teller
-from offload.batching.records import scan, tidy
+from offload.batching.records import rows_of, scan, tidy
 from offload.batching.sources import find_sources
 from offload.batching.steps import Steps
 from offload.batching.summary import Batch
@@ -100,7 +100,8 @@ def batch(
     dry_run
         Solve nothing: the batch returned has what is there, and how much is missing.
     cluster
-        A Dask scheduler's address (``tcp://...``), or a ``distributed.Client``.
+        A Dask scheduler's address (``tcp://...``), the file in which it left it
+        (``--scheduler-file``), or a ``distributed.Client``.
     resources
         Dask resources that each solve needs, as the workers declare them.
     wait_for_workers
@@ -185,7 +186,7 @@ def load_batch(folder: str | os.PathLike[str] = "results") -> Batch:
         raise OffloadError(
             f"{one_line(str(folder))}: no results in it; name the folder that a batch wrote"
         )
-    return Batch([record.row for record in records.values()])
+    return Batch(rows_of(folder, [record.file for record in records.values()]))
 
 
 def _share(processes: int | None, threads: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import msgspec
 from offload.batching.jobs import Ask, Opened, Reply, Settings, file_name, key_of, software
 from offload.batching.local import Executor
 from offload.batching.progress import BatchProgress, Tell
-from offload.batching.records import Record, failed_file, scan, write_result
+from offload.batching.records import Record, failed_file, rows_of, scan, write_result
 from offload.batching.sources import Source
 from offload.batching.summary import Batch
 from offload.errors import OffloadError
@@ -113,7 +113,7 @@ class Steps:
         """A result for an instance that cannot be opened; looked at anew each time."""
         self.asks[ask.key] = ask
         before = self.before.get(ask.key)
-        if before and (before.raw, before.row["reason"]) == (ask.raw, reply.reason):
+        if before and (before.raw, before.reason) == (ask.raw, reply.reason):
             self.records[ask.key] = before
         else:
             text = failed_file(ask, reply.failure or "unreadable", reply.reason)
@@ -146,7 +146,8 @@ class Steps:
 
     def batch(self) -> Batch:
         """What there is of what was asked for, in order."""
-        rows = [self.records[key].row for key in self.asks if key in self.records]
+        files = [self.records[key].file for key in self.asks if key in self.records]
+        rows = rows_of(self.folder, files)
         return Batch(rows, missing=len(self.asks) - len(rows), kept=self.kept)
 
     def _drive(

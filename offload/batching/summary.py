@@ -31,7 +31,6 @@ _COLUMNS = (
 )  # fmt: skip
 _NUMBERS = ("objective", "bound", "gap", "seconds", "cpu_seconds", "memory", *METRICS)
 _COUNTS = ("seed", "tasks", "nodes")
-_TEXTS = ("minimize", "limits", "settings", "versions")
 
 
 class Batch:
@@ -75,10 +74,7 @@ class Batch:
         import pandas as pd
 
         names = _labels(self._rows)
-        rows = [
-            {**row, "method": name, **{key: _text(row[key]) for key in _TEXTS}}
-            for row, name in zip(self._rows, names, strict=True)
-        ]
+        rows = [{**row, "method": name} for row, name in zip(self._rows, names, strict=True)]
         frame = pd.DataFrame(rows, columns=list(_COLUMNS))
         types: dict[str, Any] = {
             **dict.fromkeys(_NUMBERS, "float64"), **dict.fromkeys(_COUNTS, "Int64"),
@@ -246,7 +242,7 @@ class Batch:
     def __str__(self) -> str:
         plans = len(self) - self.failed
         proved = sum(row["status"] == "optimal" for row in self._rows)
-        groups = len({(r["digest"] or r["path"], _text(r["minimize"]), _text(r["limits"]))
+        groups = len({(r["digest"] or r["path"], r["minimize"], r["limits"])
                       for r in self._rows})  # fmt: skip
         text = (
             f"{count(len(self), 'result')} of {count(groups, 'instance')}: {plans} with a plan "
@@ -262,24 +258,28 @@ class Batch:
 
 def _labels(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The method of each row, with the settings that set it apart from others of that method."""
-    texts = [
-        {**{key: _text(value) for key, value in row["settings"].items()}, **row["versions"]}
-        for row in rows
-    ]
+    told: dict[tuple[str, str], dict[str, str]] = {}
     used: dict[str, dict[str, set[str]]] = {}
-    for row, text in zip(rows, texts, strict=True):
+    for row in rows:
+        settings = (row["settings"], row["versions"])
+        if settings not in told:
+            texts = {key: json.dumps(value) for key, value in json.loads(settings[0]).items()}
+            told[settings] = {**texts, **json.loads(settings[1])}
         values = used.setdefault(row["method"], {})
-        for key, value in text.items():
+        for key, value in told[settings].items():
             values.setdefault(key, set()).add(value)
-    found = []
-    for row, text in zip(rows, texts, strict=True):
-        apart = [key for key, values in used[row["method"]].items() if len(values) > 1]
-        found.append(" ".join([row["method"], *(f"{key}={text.get(key)}" for key in apart)]))
-    return found
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    apart = {
+        method: [key for key, found in values.items() if len(found) > 1]
+        for method, values in used.items()
+    }
+    return [
+        " ".join([
+            row["method"],
+            *(f"{key}={told[row['settings'], row['versions']].get(key)}"
+              for key in apart[row["method"]]),
+        ])
+        for row in rows
+    ]  # fmt: skip
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -114,7 +114,8 @@ def command(
         bool, typer.Option("--dry-run", "-n", help="Say what would be solved, and stop.")
     ] = False,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, as tcp://host:8786.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Dask scheduler: tcp://host:8786, or its file."),
     ] = None,
     resource: Annotated[
         list[str] | None,
