@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def answers(results: Path) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def cluster(
-    workers: int, *options: str
+    workers: int, *options: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, list[subprocess.Popen[bytes]], subprocess.Popen[bytes]]]:
     """A scheduler and workers of one thread: its address, the workers' processes, and its own."""
     dask = [sys.executable, "-m", "dask"]
@@ -110,7 +110,10 @@ def cluster(
 
     def start(arguments: list[str]) -> subprocess.Popen[bytes]:
         nothing = subprocess.DEVNULL
-        process = subprocess.Popen(arguments, stdin=nothing, stdout=nothing, stderr=nothing)
+        process = subprocess.Popen(
+            arguments, stdin=nothing, stdout=nothing, stderr=nothing,
+            env={**os.environ, **(environment or {})},
+        )  # fmt: skip
         started.append(process)
         return process
 

@@ -178,6 +178,29 @@ def _one(folder: Path) -> Path:
     return path
 
 
+def test_a_solve_whose_workers_keep_dying_is_a_failed_result(tmp_path: Path) -> None:
+    """The scheduler is told to try no second worker; by default it tries three more."""
+    once = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    problems = [layers(12, 12, 6), offload.generate("smart-home", size=6)]
+    with cluster(2, "--no-nanny", environment=once) as (where, workers, _):
+
+        def lose() -> None:
+            def at_work(process: psutil.Process) -> bool:
+                return any(child.cpu_times().user > 4 for child in process.children())
+
+            parents = [psutil.Process(worker.pid) for worker in workers]
+            wait_for(lambda: any(map(at_work, parents)))
+            next(process for process in parents if at_work(process)).kill()
+
+        killer = threading.Thread(target=lose)
+        killer.start()
+        made = offload.batch(problems, "cpsat", tmp_path, time_limit=600, cluster=where)
+        killer.join()
+    assert made.to_frame()["failure"].fillna("").tolist() == ["crash", ""]
+    words = "its worker died while it ran (1 of 1 tried, last tcp://"
+    assert made.failures().loc[0, "reason"].startswith(words)
+
+
 def test_the_recipe_of_the_guide_runs_as_it_stands(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
     found = re.search(r"<!-- local-cluster -->\n```sh\n(.*?)```", guide, re.DOTALL)

@@ -137,8 +137,12 @@ class Child:
             words = self._last_words() or "no word"
             self.dismiss()
             raise StartFailed(f"{sys.executable} did not start a solving process: {words}")
-        self._watched = psutil.Process(self._process.pid)
-        self._first = self._bytes(family=False)
+        try:
+            self._watched = psutil.Process(self._process.pid)
+            self._first = self._bytes(family=False)
+        except psutil.Error:
+            self.dismiss()
+            raise StartFailed("a solving process ended as soon as it had started") from None
         if limits.memory is not None:
             self._limit_data(limits.memory)
 

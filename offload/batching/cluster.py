@@ -234,7 +234,8 @@ class Cluster:
             done(ask, write_result(self._folder, ask, text))
         except KilledWorker as error:
             times = error.allowed_failures + 1
-            reason = f"its worker died {times} times while it ran, last {error.last_worker.address}"
+            last = error.last_worker.address
+            reason = f"its worker died while it ran ({times} of {times} tried, last {last})"
             done(ask, write_result(self._folder, ask, failed_file(ask, "crash", reason)))
         except OffloadError as error:
             done(ask, error)

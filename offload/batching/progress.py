@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -136,12 +136,12 @@ class Notebook:
     """A line under the cell of a notebook, rewritten in place."""
 
     def __init__(self) -> None:
-        from IPython.display import HTML, display
+        from IPython import display
 
-        self._html: Any = HTML
+        self._show, self._html = cast(Any, display).display, cast(Any, display).HTML
         self._begun = self._shown = time.monotonic()
         self._last: BatchProgress | None = None
-        self._handle: Any = display(self._page(), display_id=True)
+        self._handle: Any = self._show(self._page(), display_id=True)
 
     def _page(self) -> Any:
         text = batch_text(self._last, time.monotonic() - self._begun)
@@ -159,9 +159,7 @@ class Notebook:
 
     def say(self, text: str) -> None:
         """Show a line that stays."""
-        from IPython.display import display
-
-        display(self._html(f"<pre>{html.escape(text)}</pre>"))
+        self._show(self._html(f"<pre>{html.escape(text)}</pre>"))
 
     def close(self) -> None:
         """Show the last state."""

@@ -91,6 +91,8 @@ class Record(Struct, frozen=True):
         As in :class:`Reply`.
     found
         Whether it has a plan.
+    version
+        Of this package, when it was made.
     """
 
     file: str
@@ -100,6 +102,7 @@ class Record(Struct, frozen=True):
     failure: str | None
     reason: str | None
     found: bool
+    version: str
 
 
 _decode = msgspec.json.Decoder(_File).decode
@@ -114,7 +117,7 @@ def _record(raw: bytes, file: str) -> Record | None:
         return None
     return Record(
         file, batch.key, batch.raw, batch.opened, batch.failure, result.reason,
-        result.objective is not None,
+        result.objective is not None, batch.versions.get("offload", ""),
     )  # fmt: skip
 
 

@@ -50,11 +50,12 @@ class Steps:
         self.before = scan(folder)
         self.records: dict[str, Record] = {}
         self.asks: dict[str, Ask] = {}  # all that is asked for, by key
-        self.kept = 0
+        self.kept = self.unread = 0
 
     def open(self, sources: Sequence[Source], executor: Executor) -> None:
         """Find out which instances these are; those that cannot be opened fail here."""
-        known = {r.raw: r.opened for r in self.before.values() if r.opened and r.raw}
+        mine = self.versions["offload"]  # another one may reckon digests otherwise
+        known = {r.raw: r.opened for r in self.before.values() if r.opened and r.version == mine}
         opened: list[tuple[Source, str, Opened | Reply]] = []
         unknown: dict[str, Ask] = {}
         for source in sources:
@@ -76,7 +77,9 @@ class Steps:
         self._drive(list(unknown.values()), executor, take, "reading")
         for source, raw, found in opened:
             what = answers.get(raw, found) if found == Reply() else found
-            if what != Reply():  # else the batch was stopped before
+            if what == Reply():  # the batch was stopped before
+                self.unread += len(self.settings)
+            else:
                 self._ask_for(source, raw, what)
 
     def _ask_for(self, source: Source, raw: str, what: Opened | Reply) -> None:
@@ -141,14 +144,19 @@ class Steps:
             assert isinstance(came, Record)
             self.records[ask.key] = came
 
-        self._drive(asks, executor, take, "solving")
-        executor.close(kill=self.cancel.is_set())
+        done = False
+        try:
+            self._drive(asks, executor, take, "solving")
+            done = not self.cancel.is_set()
+        finally:
+            executor.close(kill=not done)
 
     def batch(self) -> Batch:
         """What there is of what was asked for, in order."""
         files = [self.records[key].file for key in self.asks if key in self.records]
         rows = rows_of(self.folder, files)
-        return Batch(rows, missing=len(self.asks) - len(rows), kept=self.kept)
+        missing = len(self.asks) - len(rows) + self.unread
+        return Batch(rows, missing=missing, kept=self.kept)
 
     def _drive(
         self,
