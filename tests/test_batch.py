@@ -308,6 +308,7 @@ def test_progress_is_shown_under_the_cell_of_a_notebook(
 
     monkeypatch.setitem(sys.modules, "ipykernel", sys)  # as if this were a kernel
     monkeypatch.setattr("offload.batching.progress._OFTEN", 0.0)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     InteractiveShell.instance()
     try:
         with capture_output() as captured:

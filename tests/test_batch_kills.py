@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 METHODS = ("heft", "anneal", "cpsat")
 SIZES = [
-    pytest.param(8, id="8"),
+    pytest.param(6, id="6"),
     pytest.param(300, id="300", marks=pytest.mark.slow),
 ]
 

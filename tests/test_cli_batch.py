@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -102,5 +101,6 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path, number: signal.Signals)
     done = len(files_of(out))
     assert batch.returncode == 130
     assert f"stopped: {12 - done} results are missing; the same command goes on" in told
+    assert "Traceback" not in told
     assert said.startswith(f"{done} result")
-    assert json.loads((out / "summary").joinpath("results.csv").exists() and "true")
+    assert (out / "summary" / "results.csv").exists()

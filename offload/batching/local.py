@@ -58,6 +58,8 @@ class Local:
             return reply if ask.settings is None else write_result(self._folder, ask, reply.text)
 
         def tell(future: Future[Reply | Record]) -> None:
+            if future.cancelled():
+                return
             error = future.exception()
             if not isinstance(error, Stopped):
                 done(ask, future.result() if error is None else error)

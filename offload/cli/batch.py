@@ -180,7 +180,7 @@ def command(
             paths, names, output, cancel=cancel, on_progress=meter.update, **arguments
         )
 
-    made = run(work, meter)
+    made = run(work, meter, "stopping; what is done is kept")
     if dry_run:
         _show_plan(session, made, json)
         return 0

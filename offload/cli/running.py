@@ -21,7 +21,11 @@ _AGAIN = 0.3  # seconds: `timeout` and some shells deliver one signal twice at o
 Answer = TypeVar("Answer")
 
 
-def run(work: Callable[[threading.Event], Answer], meter: Meter) -> Answer:
+def run(
+    work: Callable[[threading.Event], Answer],
+    meter: Meter,
+    kept: str = "stopping with the best plan so far",
+) -> Answer:
     """What ``work`` returns, run in a thread while this one waits and shows progress.
 
     A solver may stay in compiled code for long; signals reach the waiting thread all the same.
@@ -49,7 +53,7 @@ def run(work: Callable[[threading.Event], Answer], meter: Meter) -> Answer:
                 _leave(meter)
             if cancel.is_set() and not told:
                 told = True
-                meter.say("stopping with the best plan so far; once more to quit at once")
+                meter.say(f"{kept}; once more to quit at once")
             meter.tick()
     if errors:
         raise errors[0]

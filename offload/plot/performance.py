@@ -17,6 +17,7 @@ _TITLES = {
     "seconds": ("time to a proof / fastest method", "share proved optimal"),
 }
 _LEAST = 1.1  # where the axis ends at least
+_WIDE = 10.0  # from where on it is logarithmic
 _DASHES = ("-", "--", "-.", ":")
 
 
@@ -50,13 +51,15 @@ def profiles(table: pd.DataFrame, ax: Axes | None = None, measure: str = "object
             linestyle=_DASHES[number // len(LINES) % len(_DASHES)],
         )  # fmt: skip
     across, up = _TITLES[measure]
-    if end > 2:
+    if end > _WIDE:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
+        ax.xaxis.set_minor_formatter("")
     ax.set_xlim(1, end)
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(across)
     ax.set_ylabel(up)
     ax.grid(alpha=0.3)
     if len(table):
-        ax.legend(loc="lower right", fontsize=8)
+        ax.legend(loc="best", fontsize=8)
     return ax
