@@ -34,6 +34,7 @@ __all__ = [
     "write_bytes",
 ]
 
+_PIECE = 1 << 22  # bytes
 _LARGEST = 8 << 30  # bytes after decompression: a guard against files made to exhaust memory
 
 
@@ -138,14 +139,18 @@ def unpacked(raw: bytes, name: str) -> bytes:
     """
     if raw[:2] != b"\x1f\x8b":
         return raw
+    found, size = list[bytes](), 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
-            raw = stream.read(_LARGEST + 1)
+            # In pieces: one read of the most allowed would take that much memory at once.
+            while size <= _LARGEST and (piece := stream.read(_PIECE)):
+                found.append(piece)
+                size += len(piece)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise OffloadError(f"{name}: not a whole gzip file ({error}); copy it again") from None
-    if len(raw) > _LARGEST:
+    if size > _LARGEST:
         raise OffloadError(f"{name}: more than {_LARGEST} bytes when decompressed")
-    return raw
+    return b"".join(found)
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -147,12 +147,13 @@ def trouble(tmp_path: Path) -> Path:
 
 def test_each_failure_is_a_row_with_its_reason(trouble: Path, tmp_path: Path) -> None:
     (trouble / "gone.json").symlink_to(tmp_path / "nowhere.json")
-    made = offload.batch(trouble, "auto", tmp_path / "out")
+    (trouble / "half.json.gz").write_bytes(gzip.compress(b"{}")[:-4])
+    made = offload.batch(trouble, "auto", tmp_path / "out", memory_limit=500e6)
     rows = made.failures().set_index(made.failures()["path"].map(lambda p: Path(p).name))
-    assert (len(made), made.failed) == (6, 4)
+    assert (len(made), made.failed) == (7, 5)
     assert rows["failure"].fillna("").to_dict() == {
-        "broken.json": "invalid", "gone.json": "unreadable", "impossible.json": "",
-        "invalid.json": "invalid",
+        "broken.json": "invalid", "gone.json": "unreadable", "half.json.gz": "unreadable",
+        "impossible.json": "", "invalid.json": "invalid",
     }  # fmt: skip
     assert rows.loc["impossible.json", "status"] == "infeasible"
     assert "nobody" in rows.loc["invalid.json", "reason"]
@@ -189,9 +190,11 @@ def test_what_takes_too_much_memory_fails_and_the_rest_goes_on(tmp_path: Path) -
     network = Network(tuple(Node(f"n{k}") for k in range(300)))
     write(folder, Problem(name="large", network=network, graph=Graph(many)))
     write(folder, tiny("small"))
+    (folder / "small.json.gz").write_bytes(gzip.compress((folder / "small.json").read_bytes()))
+    (folder / "small.json").unlink()
     made = offload.batch(folder, "heft", tmp_path / "out", memory_limit=300e6, time_limit=60)
-    frame = made.to_frame().set_index("instance")
-    assert frame.loc["small", "status"] == "optimal"
+    frame = made.to_frame().set_index(made.to_frame()["path"].map(lambda p: Path(p).stem))
+    assert frame.loc["small.json", "status"] == "optimal"
     assert frame.loc["large", "failure"] == "memory"
     assert frame.loc["large", "reason"] == "needs more than the 300 MB of memory allowed"
     again = offload.batch(folder, "heft", tmp_path / "out", time_limit=60)
