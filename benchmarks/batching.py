@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import distributed
 import psutil
 
 import offload
@@ -64,6 +65,8 @@ def on_cluster(folder: Path, many: int, work: int) -> None:
             first.extend((time.perf_counter(), report.done))
 
     with cluster(folder, 2) as address:
+        with distributed.Client(address, set_as_default=False) as client:
+            client.wait_for_workers(2)
         began = time.perf_counter()
         batch = offload.batch(
             problem, "anneal", folder / "out", seeds=range(many), cluster=address,

@@ -203,6 +203,11 @@ def test_what_takes_too_much_memory_fails_and_the_rest_goes_on(tmp_path: Path) -
     assert (better.kept, better.failed) == (1, 0)
 
 
+def test_a_limit_of_memory_below_what_python_takes_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OffloadError, match="memory_limit: a process takes .* got 1 MB; allow more"):
+        offload.batch(tiny("t"), "heft", tmp_path / "out", memory_limit=1e6)
+
+
 def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
     made = offload.batch(
         [layers(12, 12, 6), tiny("t")], "cpsat", tmp_path / "out", time_limit=600, hard_limit=3

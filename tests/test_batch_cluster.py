@@ -56,6 +56,12 @@ def address(farm: Farm) -> str:
     return farm.address
 
 
+def test_what_a_scheduler_imports_is_light() -> None:
+    code = "import offload.batching.remote, sys; print(*{'numpy', 'ortools'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
 def test_results_are_those_of_this_machine(address: str, tmp_path: Path) -> None:
     folder = make(tmp_path / "in", 4)
     call = {"time_limit": None, "work_limit": 20}

@@ -144,6 +144,12 @@ class Child:
             self.dismiss()
             raise StartFailed("a solving process ended as soon as it had started") from None
         if limits.memory is not None:
+            if self._first >= limits.memory:
+                self.dismiss()
+                raise StartFailed(
+                    f"memory_limit: a process takes {quantity(float(self._first), 'B', 3)} before "
+                    f"it solves, got {quantity(float(limits.memory), 'B')}; allow more"
+                )
             self._limit_data(limits.memory)
 
     def _read(self) -> None:
