@@ -204,7 +204,7 @@ def test_what_takes_too_much_memory_fails_and_the_rest_goes_on(tmp_path: Path) -
 
 
 def test_a_limit_of_memory_below_what_python_takes_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OffloadError, match="memory_limit: a process takes .* got 1 MB; allow more"):
+    with pytest.raises(OffloadError, match="memory_limit: a process takes"):
         offload.batch(tiny("t"), "heft", tmp_path / "out", memory_limit=1e6)
 
 
