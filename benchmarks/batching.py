@@ -1,6 +1,7 @@
 """Batches: what a cluster saves, what a solve costs beside itself, many tiny instances.
 
     python benchmarks/batching.py cluster     # 200 solves on two Dask workers against one by one
+    python benchmarks/batching.py cluster --restless  # with Dask's own profiling and clocks on
     python benchmarks/batching.py tiny        # 10,000 instances of five tasks
 
 Both start what they need and remove it again.
@@ -40,15 +41,18 @@ def main() -> None:
     parser.add_argument("what", choices=("cluster", "tiny"))
     parser.add_argument("--many", type=int, default=None, help="solves, or instances")
     parser.add_argument("--work", type=int, default=WORK, help="work limit of each solve")
+    parser.add_argument("--restless", action="store_true", help="leave Dask's settings as they are")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if chosen.what == "cluster":
-            on_cluster(Path(folder), chosen.many or 200, chosen.work)
+            on_cluster(
+                Path(folder), chosen.many or 200, chosen.work, {} if chosen.restless else CALM
+            )
         else:
             tiny(Path(folder), chosen.many or 10_000)
 
 
-def on_cluster(folder: Path, many: int, work: int) -> None:
+def on_cluster(folder: Path, many: int, work: int, settings: dict[str, str]) -> None:
     """Fixed work: one after another in this process, then on two workers of one thread.
 
     The machine is shared and its speed drifts, so one half of the serial solves comes before, one
@@ -64,15 +68,15 @@ def on_cluster(folder: Path, many: int, work: int) -> None:
         if report.done and not first:
             first.extend((time.perf_counter(), report.done))
 
-    with cluster(folder, 2) as address:
+    with cluster(folder, 2, settings) as (address, processes):
         with distributed.Client(address, set_as_default=False) as client:
             client.wait_for_workers(2)
-        began = time.perf_counter()
+        began, before = time.perf_counter(), cpu_seconds(processes)
         batch = offload.batch(
             problem, "anneal", folder / "out", seeds=range(many), cluster=address,
             on_progress=note, **call,
         )  # fmt: skip
-        ended = time.perf_counter()
+        ended, spent = time.perf_counter(), cpu_seconds(processes) - before
         wall = time.perf_counter() - began
     bare = two_processes(many, work)
     serial += serially(range(many // 2, many), work, values)
@@ -83,6 +87,8 @@ def on_cluster(folder: Path, many: int, work: int) -> None:
     print(f"two bare processes: {bare:.1f} s, serial / that: {serial / bare:.3f}")
     print(f"two workers: {wall:.1f} s, inside the solves {inside / many:.3f} s each")
     print(f"serial / two workers: {serial / wall:.3f}; bare / two workers: {bare / wall:.3f}")
+    share = 100 * spent / (2 * wall)
+    print(f"scheduler, workers and client: {spent:.1f} CPU s, {share:.1f} % of two cores")
     each, rest = inside / many, many - first[1]
     beside = 1000 * (2 * (ended - first[0]) / rest - each)
     print(
@@ -170,13 +176,21 @@ def tiny(folder: Path, many: int) -> None:
     print(f"the same again, {again.kept} kept: {time.perf_counter() - began:.1f} s")
 
 
+def cpu_seconds(processes: list[subprocess.Popen[bytes]]) -> float:
+    """Of scheduler and workers, without the children that solve, and of this process."""
+    pids = [os.getpid(), *(process.pid for process in processes)]
+    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+
+
 @contextlib.contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[str]:
+def cluster(
+    folder: Path, workers: int, settings: dict[str, str]
+) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A scheduler and workers as processes of their own."""
     file, dask = folder / "scheduler.json", [sys.executable, "-m", "dask"]
     common = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, **CALM}
+    environment = {**os.environ, **settings}
     started = [
         subprocess.Popen([*dask, "scheduler", "--port", "0", *common], env=environment, **quiet)
     ]
@@ -186,7 +200,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
         for _ in range(workers):
             command = [*dask, "worker", "--nthreads", "1", "--no-nanny", *common]
             started.append(subprocess.Popen(command, env=environment, **quiet))
-        yield json.loads(file.read_text())["address"]
+        yield json.loads(file.read_text())["address"], started
     finally:
         for process in reversed(started):
             process.kill()

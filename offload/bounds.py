@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from offload.arrays import FloatArray
 from offload.bounding.delays import pair_delays
 from offload.bounding.paths import fastest, heads, tails
@@ -113,6 +115,14 @@ def _spare(problem: Problem, metric: str, limit: float) -> float:
 def relative_gap(objective: float, bound: float) -> float:
     """(objective - bound) / objective; 0 for an objective of 0."""
     return 0.0 if objective == 0 else (objective - bound) / objective
+
+
+def relative_gaps(objective: FloatArray, bound: FloatArray | float) -> FloatArray:
+    """The same of many; undefined where the objective or the bound is."""
+    some = objective != 0
+    gaps = np.where(np.isnan(objective), np.nan, 0.0)
+    np.divide(objective - bound, objective, out=gaps, where=some)
+    return gaps
 
 
 def proved(objective: float, bound: float, gap: float) -> bool:

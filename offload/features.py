@@ -9,7 +9,7 @@ import numpy as np
 
 from offload.problem import Problem
 
-__all__ = ["FEATURES", "Goal", "features_used", "goal_of"]
+__all__ = ["FEATURES", "Goal", "checked", "features_used", "goal_of"]
 
 
 FEATURES = {
@@ -62,11 +62,22 @@ def goal_of(
     InstanceError
         For an unknown metric, a negative or non-finite number, or no weight above 0.
     """
-    from offload.errors import InstanceError, Issue
     from offload.problem import as_weights
+
+    return checked(Goal(as_weights(minimize, problem.minimize), as_weights(limits, problem.limits)))
+
+
+def checked(goal: Goal) -> Goal:
+    """The same goal, if it is one.
+
+    Raises
+    ------
+    InstanceError
+        As :func:`goal_of`.
+    """
+    from offload.errors import InstanceError, Issue
     from offload.validation import metric_issues
 
-    goal = Goal(as_weights(minimize, problem.minimize), as_weights(limits, problem.limits))
     issues = metric_issues(goal.minimize, "minimize") + metric_issues(goal.limits, "limits")
     if not any(weight > 0 for weight in goal.minimize.values()):
         fix = 'write for example {"latency": 1}'

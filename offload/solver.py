@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from offload import portfolio, registry
-from offload.bounds import lower_bound, refuted, relative_gap
+from offload.bounds import lower_bound, refuted, relative_gap, relative_gaps
 from offload.checker import check
 from offload.errors import Issue, OffloadError, PlanError, SolverUnavailable, Unsupported
 from offload.features import Goal, features_used, goal_of
@@ -367,10 +367,7 @@ def compare(
     if len(table):
         table = table.astype(dict.fromkeys(("objective", "bound", "gap", *METRICS), float))
         best = table["bound"].max()
-        table["gap"] = (table["objective"] - best) / table["objective"].where(
-            table["objective"] != 0
-        )
-        table.loc[table["objective"] == 0, "gap"] = 0.0
+        table["gap"] = relative_gaps(table["objective"].to_numpy(), best)
         table = table.sort_values("objective", kind="stable", na_position="last", ignore_index=True)
         table.attrs["bound"] = None if pd.isna(best) else float(best)
     table.attrs["left_out"] = left_out

@@ -7,9 +7,12 @@ import json
 import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from offload.problem import Problem
 
 __all__ = ["Ask", "Opened", "Reply", "Settings", "file_name", "key_of", "software"]
 
@@ -46,6 +49,15 @@ class Opened(Struct, frozen=True, kw_only=True):
     limits: dict[str, float]
     tasks: int
     nodes: int
+
+    @classmethod
+    def of(cls, problem: Problem) -> Opened:
+        """What there is to know of a problem."""
+        return cls(
+            name=problem.name, digest=problem.digest, minimize=dict(problem.minimize),
+            limits=dict(problem.limits), tasks=len(problem.graph.tasks),
+            nodes=len(problem.network.nodes),
+        )  # fmt: skip
 
 
 class Ask(Struct, frozen=True, kw_only=True):

@@ -169,15 +169,13 @@ def result_file(
     ask: Ask, problem: Problem, result: Result, usage: Mapping[str, float] | None = None
 ) -> bytes:
     """The result file of an answer."""
-    from offload.plan_writing import result_text
+    from offload.plan_writing import empty_text, plan_text
 
-    noted = _noted(ask, None, usage)
-    if result.plan is not None:
-        result.plan.result = {**result.summary(), "batch": noted}
-        return result_text(problem, result).encode()
-    from offload.plan_writing import empty_text
-
-    return empty_text(problem.name, problem.digest, {**result.summary(), "batch": noted}).encode()
+    said = {**result.summary(), "batch": _noted(ask, None, usage)}
+    if result.plan is None:
+        return empty_text(problem.name, problem.digest, said).encode()
+    result.plan.result = said
+    return plan_text(result.plan).encode()
 
 
 def failed_file(ask: Ask, failure: str, reason: str | None) -> bytes:

@@ -18,10 +18,10 @@ from offload.batching.sources import find_sources
 from offload.batching.steps import Steps
 from offload.batching.summary import Batch
 from offload.batching.usage import cores, memory_of_machine
-from offload.errors import InstanceError, OffloadError, one_line
+from offload.errors import OffloadError, one_line
+from offload.features import Goal, checked
 from offload.problem import Problem, as_weights
 from offload.solver import EXPLAIN, check_arguments
-from offload.validation import metric_issues
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -129,10 +129,11 @@ def batch(
     numbers = [seeds] if isinstance(seeds, int) else list(seeds)
     patience = explain if explain is not None else 0.0 if work_limit is not None else EXPLAIN
     processes, threads = _share(processes, threads or 1)
+    goal = checked(Goal(as_weights(minimize, {"latency": 1.0}), as_weights(limits, {})))
     chosen = _settings(
-        names, numbers, options or {}, minimize=_weights(minimize, "minimize"),
-        limits=_weights(limits, "limits"), time_limit=time_limit, work_limit=work_limit, gap=gap,
-        threads=threads, explain=patience,
+        names, numbers, options or {}, minimize=None if minimize is None else goal.minimize,
+        limits=None if limits is None else goal.limits, time_limit=time_limit,
+        work_limit=work_limit, gap=gap, threads=threads, explain=patience,
     )  # fmt: skip
     _check_limits(memory_limit, hard_limit, wait_for_workers)
     given = [instances] if isinstance(instances, str | os.PathLike | Problem) else instances
@@ -190,23 +191,11 @@ def load_batch(folder: str | os.PathLike[str] = "results") -> Batch:
 
 
 def _share(processes: int | None, threads: int) -> tuple[int, int]:
-    """Processes and threads of each, which together fit the cores unless both are given."""
+    """Processes and threads of each, which together fit the cores unless told otherwise."""
     for name, value in (("processes", processes), ("threads", threads)):
         if value is not None and value < 1:
             raise OffloadError(f"{name}: must be >= 1, got {value!r}")
     return processes or max(1, cores() // threads), threads
-
-
-def _weights(value: str | Mapping[str, float] | None, name: str) -> dict[str, float] | None:
-    if value is None:
-        return None
-    made = as_weights(value, {})
-    issues = metric_issues(made, name)
-    if issues:
-        raise InstanceError(issues)
-    if name == "minimize" and not any(weight > 0 for weight in made.values()):
-        raise OffloadError(f"minimize: needs at least one weight above 0, got {value!r}")
-    return made
 
 
 def _settings(

@@ -51,6 +51,7 @@ class Steps:
         self.records: dict[str, Record] = {}
         self.asks: dict[str, Ask] = {}  # all that is asked for, by key
         self.kept = self.unread = 0
+        self._inbox: queue.SimpleQueue[tuple[Ask, _Came]] = queue.SimpleQueue()
 
     def open(self, sources: Sequence[Source], executor: Executor) -> None:
         """Find out which instances these are; those that cannot be opened fail here."""
@@ -64,7 +65,9 @@ class Steps:
             except OffloadError as error:
                 opened.append((source, "", Reply(failure="unreadable", reason=str(error))))
                 continue
-            at_hand = known.get(raw) or _of_problem(source)
+            at_hand = known.get(raw)
+            if source.problem is not None:  # made in Python: open already
+                at_hand = Opened.of(source.problem)
             opened.append((source, raw, at_hand or Reply()))
             if at_hand is None and raw not in unknown:
                 unknown[raw] = Ask(path=source.path, source=source.file or "", raw=raw)
@@ -150,6 +153,11 @@ class Steps:
             done = not self.cancel.is_set()
         finally:
             executor.close(kill=not done)
+        # What ended while the rest was being stopped is written, and counts.
+        while not self._inbox.empty():
+            ask, came = self._inbox.get()
+            if isinstance(came, Record):
+                take(ask, came)
 
     def batch(self) -> Batch:
         """What there is of what was asked for, in order."""
@@ -166,7 +174,7 @@ class Steps:
         stage: str,
     ) -> None:
         """Keep the executor busy until all is answered, or the batch is to stop."""
-        inbox: queue.SimpleQueue[tuple[Ask, _Came]] = queue.SimpleQueue()
+        inbox = self._inbox
         began, waiting = time.monotonic(), iter(asks)
         on_way = done = failed = 0
         last: str | None = None
@@ -193,15 +201,3 @@ class Steps:
                     failed=failed, kept=self.kept, last=last, trouble=executor.trouble,
                 )
             )  # fmt: skip
-
-
-def _of_problem(source: Source) -> Opened | None:
-    """A problem made in Python is open already."""
-    problem = source.problem
-    if problem is None:
-        return None
-    return Opened(
-        name=problem.name, digest=problem.digest, minimize=dict(problem.minimize),
-        limits=dict(problem.limits), tasks=len(problem.graph.tasks),
-        nodes=len(problem.network.nodes),
-    )  # fmt: skip

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from offload.cli.values import whole
+from offload.cli.values import amount, whole
 
 __all__ = [
-    "Ascii", "InstanceFile", "Json", "Limits", "Minimize", "PlanArgument", "Quiet", "Seed",
-    "Threads", "Verbose",
+    "Ascii", "Gap", "InstanceFile", "Json", "Limits", "Minimize", "PlanArgument", "Quiet", "Seed",
+    "Threads", "Verbose", "WorkLimit",
 ]  # fmt: skip
 
 InstanceFile = Annotated[
@@ -47,6 +47,24 @@ Limits = Annotated[
         metavar="METRIC=BOUND",
         help="Upper bound on a metric; repeat for several. Replaces the instance's limits; "
         "--limit none lifts them.",
+    ),
+]
+WorkLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--work-limit",
+        parser=amount("--work-limit"),
+        metavar="X",
+        help="Deterministic work at most (reproducible).",
+    ),
+]
+Gap = Annotated[
+    float | None,
+    typer.Option(
+        "--gap",
+        parser=amount("--gap"),
+        metavar="X",
+        help="Stop at this relative gap; 0.01 is 1 %.",
     ),
 ]
 Seed = Annotated[

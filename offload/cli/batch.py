@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offload.cli.arguments import Json, Limits, Minimize, Quiet, Verbose
+from offload.cli.arguments import Gap, Json, Limits, Minimize, Quiet, Verbose, WorkLimit
 from offload.cli.output import Session
 from offload.cli.values import (
-    amount,
     duration,
     goal,
+    method_names,
     method_options,
     numbers,
     size,
@@ -54,20 +54,8 @@ def command(
     time_limit: Annotated[
         str, typer.Option("--time-limit", "-t", metavar="TIME", help="For each: 90, 90s, 2m, none.")
     ] = "10",
-    work_limit: Annotated[
-        float | None,
-        typer.Option(
-            parser=amount("--work-limit"),
-            metavar="X",
-            help="Deterministic work at most for each (reproducible).",
-        ),
-    ] = None,
-    gap: Annotated[
-        float | None,
-        typer.Option(
-            parser=amount("--gap"), metavar="X", help="Stop at this relative gap; 0.01 is 1 %."
-        ),
-    ] = None,
+    work_limit: WorkLimit = None,
+    gap: Gap = None,
     seeds: Annotated[
         str, typer.Option("--seeds", "--seed", metavar="N,N|A-B", help="As in 0, 1,2,5 or 0-9.")
     ] = "0",
@@ -153,9 +141,7 @@ def command(
     if not paths:
         raise wrong("PATHS", "needs an instance file or a folder", "nothing", "see the examples")
     weights, bounds = goal(minimize, limit)
-    names = [name.strip() for name in methods.split(",")]
-    if "" in names or len(set(names)) < len(names):
-        raise wrong("--methods", "needs distinct names", methods, "write for example heft,cpsat")
+    names = method_names(methods)
     arguments: dict[str, Any] = {
         "minimize": weights, "limits": bounds, "time_limit": duration(time_limit),
         "work_limit": work_limit, "gap": gap, "seeds": numbers("--seeds", seeds),

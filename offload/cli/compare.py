@@ -18,7 +18,7 @@ from offload.cli.arguments import (
     Verbose,
 )
 from offload.cli.output import Session
-from offload.cli.values import duration, goal, wrong
+from offload.cli.values import duration, goal, method_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +62,7 @@ def command(
     session = Session.of(context, verbose=verbose, quiet=quiet)
     weights, bounds = goal(minimize, limit)
     seconds = duration(time_limit)
-    names = None if methods is None else [name.strip() for name in methods.split(",")]
-    if names is not None and ("" in names or len(set(names)) < len(names)):
-        raise wrong("--methods", "needs distinct names", methods, "write for example heft,cpsat")
+    names = None if methods is None else method_names(methods)
 
     import offload
     from offload.cli.progress import meter_for

@@ -12,6 +12,7 @@ import typer
 
 from offload.cli.arguments import (
     Ascii,
+    Gap,
     InstanceFile,
     Json,
     Limits,
@@ -20,10 +21,10 @@ from offload.cli.arguments import (
     Seed,
     Threads,
     Verbose,
+    WorkLimit,
 )
 from offload.cli.output import Session
 from offload.cli.values import (
-    amount,
     duration,
     goal,
     method_options,
@@ -55,20 +56,8 @@ def command(
     time_limit: Annotated[
         str, typer.Option("--time-limit", "-t", metavar="TIME", help="As in 90, 90s, 2m, none.")
     ] = "60",
-    work_limit: Annotated[
-        float | None,
-        typer.Option(
-            parser=amount("--work-limit"),
-            metavar="X",
-            help="Deterministic work at most (reproducible).",
-        ),
-    ] = None,
-    gap: Annotated[
-        float | None,
-        typer.Option(
-            parser=amount("--gap"), metavar="X", help="Stop at this relative gap; 0.01 is 1 %."
-        ),
-    ] = None,
+    work_limit: WorkLimit = None,
+    gap: Gap = None,
     threads: Threads = None,
     seed: Seed = 0,
     start: Annotated[

@@ -11,8 +11,8 @@ from typing import Any
 from offload.errors import Issue, OffloadError
 
 __all__ = [
-    "amount", "describe", "duration", "goal", "method_options", "numbers", "one_standard_input",
-    "size", "stem", "whole", "wrong",
+    "amount", "describe", "duration", "goal", "method_names", "method_options", "numbers",
+    "one_standard_input", "size", "stem", "whole", "wrong",
 ]  # fmt: skip
 
 _BYTES = {
@@ -149,6 +149,14 @@ def numbers(option: str, text: str) -> list[int]:
     if len(set(found)) < len(found):
         raise wrong(option, "needs distinct numbers", text, "keep one of each")
     return found
+
+
+def method_names(text: str) -> list[str]:
+    """The methods of ``--methods heft,cpsat``."""
+    names = [name.strip() for name in text.split(",")]
+    if "" in names or len(set(names)) < len(names):
+        raise wrong("--methods", "needs distinct names", text, "write for example heft,cpsat")
+    return names
 
 
 def method_options(pieces: Sequence[str] | None, option: str = "--option") -> dict[str, Any] | None:
