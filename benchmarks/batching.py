@@ -26,8 +26,9 @@ import distributed
 import psutil
 
 import offload
+from offload.instance_writing import dumps
 
-# As docs/batch.md recommends: what Dask does beside the work takes a tenth of two cores otherwise.
+# As docs/batch.md recommends; `--restless` shows what Dask takes beside the work otherwise.
 CALM = {
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
@@ -105,8 +106,10 @@ def fixed(work: int) -> tuple[offload.Problem, dict[str, Any]]:
 def serially(seeds: range, work: int, values: list[float | None]) -> float:
     """Wall seconds of solves one after another; their objectives go into the list."""
     problem, call = fixed(work)
+    raw = dumps(problem)
     began = time.perf_counter()
-    values += [offload.solve(problem, "anneal", seed=n, **call).objective for n in seeds]
+    for n in seeds:  # an instance of its own each time: what was reckoned of it is not there yet
+        values.append(offload.solve(offload.loads(raw), "anneal", seed=n, **call).objective)
     return time.perf_counter() - began
 
 
