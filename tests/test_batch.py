@@ -10,13 +10,15 @@ import threading
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
-from batch_runs import make
+from batch_runs import PATIENCE, make, wait_for
 from command_line import layers, street, write
 
 import offload
 from offload import Edge, Graph, Link, Network, Node, OffloadError, Problem, Task
-from offload.batching.progress import BatchProgress, batch_text, span
+from offload.batching import running
+from offload.batching.progress import BatchProgress, batch_bar, batch_text, span
 
 
 def tiny(name: str, work: float = 6.0) -> Problem:
@@ -216,6 +218,52 @@ def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
     assert frame.loc["t", "status"] == "optimal"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize(("kills", "failure"), [(1, ""), (2, "crash")])
+def test_what_dies_in_a_used_process_is_tried_once_more(
+    tmp_path: Path, kills: int, failure: str
+) -> None:
+    """One process solves a small instance first, then a large one, at which it is killed."""
+    small_done = threading.Event()
+
+    def kill() -> None:
+        small_done.wait(PATIENCE)
+        killed: set[int] = set()
+
+        def next_is_at_work() -> bool:
+            for child in psutil.Process().children():
+                spent = child.cpu_times().user
+                if child.pid not in killed and spent > 3:  # beyond what starting takes
+                    killed.add(child.pid)
+                    child.kill()
+                    return True
+            return False
+
+        for _ in range(kills):
+            wait_for(next_is_at_work)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    made = offload.batch(
+        [tiny("t"), layers(12, 12, 6)], "cpsat", tmp_path / "out", time_limit=15, processes=1,
+        on_progress=lambda report: report.done and small_done.set(),
+    )  # fmt: skip
+    killer.join()
+    frame = made.to_frame().set_index("instance")
+    assert frame.loc["t", "status"] == "optimal"
+    assert frame["failure"].fillna("")["layers-144"] == failure
+    if failure:
+        assert "was killed by SIGKILL" in frame.loc["layers-144", "reason"]
+
+
+def test_processes_and_threads_fit_the_cores_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "cores", lambda: 8)
+    assert running._share(None, 1) == (8, 1)
+    assert running._share(None, 3) == (2, 3)
+    assert running._share(None, 16) == (1, 16)
+    assert running._share(20, 2) == (20, 2)
+
+
 def test_a_stopped_batch_keeps_what_is_done_and_goes_on(tmp_path: Path) -> None:
     folder, out, cancel = make(tmp_path / "in", 6), tmp_path / "out", threading.Event()
 
@@ -296,6 +344,7 @@ def test_progress_says_how_many_how_fast_and_how_long_still() -> None:
     assert batch_text(report, 12.0) == (
         "  12.0 s  20 of 100 solved  7 kept  3 without a plan  2/s  40 s left"
     )
+    assert batch_bar(report, 12.0).startswith("  12.0 s  ━━━━────────────────  20 of 100 solved")
     slow = BatchProgress(stage="solving", seconds=100, done=1, total=80)
     assert batch_text(slow, 100.0) == " 100.0 s  1 of 80 solved  0.6/min  2 h 11 min left"
     reading = BatchProgress(stage="reading", seconds=1, done=1, total=80)

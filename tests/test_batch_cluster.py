@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import psutil
 import pytest
 from batch_runs import answers, cluster, files_of, make, wait_for
@@ -20,7 +21,10 @@ from command_line import layers, run
 import offload
 from offload import OffloadError
 from offload.batching import cluster as clusters
+from offload.batching import remote
+from offload.batching.children import Limits
 from offload.batching.progress import BatchProgress
+from offload.batching.records import write_if_shared
 
 ROOT = Path(__file__).parents[1]
 distributed = pytest.importorskip("distributed")
@@ -60,6 +64,20 @@ def test_what_a_scheduler_imports_is_light() -> None:
     code = "import offload.batching.remote, sys; print(*{'numpy', 'ortools'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+def test_solves_of_several_threads_take_as_many_of_a_workers() -> None:
+    limits = msgspec.msgpack.encode(Limits(threads=4))
+    _, turn = remote._children("test", limits, 9)
+    assert [turn.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+
+
+def test_a_worker_writes_only_into_the_folder_of_the_client(tmp_path: Path) -> None:
+    write_if_shared(str(tmp_path), ".token.tmp", "a.json", b"{}")
+    assert not (tmp_path / "a.json").exists()
+    (tmp_path / ".token.tmp").touch()
+    write_if_shared(str(tmp_path), ".token.tmp", "a.json", b"{}")
+    assert (tmp_path / "a.json").read_bytes() == b"{}"
 
 
 def test_results_are_those_of_this_machine(address: str, tmp_path: Path) -> None:
