@@ -312,6 +312,13 @@ _TABLE = (
         "see formulations/knapsacks.py",
     ),
     Entry(
+        "stages", "formulations.stages:solve", "partition", _WHOLE,
+        "for the period alone; the best contiguous stages and a true bound where nodes are joined "
+        "alike",
+        "Tarnawski et al. 2020, section 5.1; see formulations/stages.py",
+        {"ideals": "ideals of the order at most (default 50000); more are narrowed to fewer"},
+    ),
+    Entry(
         "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,
         "mixed-integer programming, HiGHS or CBC; see formulations/milp.py; divisible tasks as "
         "in Bharadwaj, Ghose, Robertazzi 2003",
