@@ -96,7 +96,7 @@ def test_devices_that_there_are_none_of(tmp_path: Path) -> None:
     assert refused(tmp_path, NAME, text(maxCPUs=500, maxFPGAs=13))[0].endswith("513; count again")
 
 
-def test_names_that_are_shared_or_missing_get_the_id(tmp_path: Path) -> None:
+def test_names_used_twice_or_missing_get_the_id(tmp_path: Path) -> None:
     document = text().replace('"name": "b"', '"name": "a"').replace('"name": "c",', "")
     tasks = converted(tmp_path, NAME, document).graph.tasks
     assert [task.id for task in tasks] == ["a-1", "a-2", "node-3", "c'", "b'", "a'"]

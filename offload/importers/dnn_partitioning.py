@@ -115,12 +115,12 @@ def _network(found: _Input) -> Network:
 
 def _names(nodes: tuple[_Node, ...]) -> dict[int, str]:
     """Id of each node's task: its name, with the file's id where it has none of its own."""
-    shared = Counter(node.name for node in nodes)
+    uses = Counter(node.name for node in nodes)
     names: dict[int, str] = {}
     for position, node in enumerate(nodes):
         if node.id in names:
             raise wrong(f"$.nodes[{position}].id", "duplicate id", node.id, "number the nodes")
-        own = shared[node.name] == 1 and node.name
+        own = uses[node.name] == 1 and node.name
         names[node.id] = node.name if own else f"{node.name or 'node'}-{node.id}"
     return names
 
