@@ -27,6 +27,7 @@ _WHERE = {
     "to_frames": "offload.exporting", "to_networkx": "offload.exporting",
     "generate": "offload.generating", "link": "offload.catalogue", "links": "offload.catalogue",
     "node": "offload.catalogue", "profile": "offload.measuring", "profiles": "offload.catalogue",
+    "replicated_stages": "formulations.replicated_stages",
     "solve": "offload.solver", "compare": "offload.solver",
     "batch": "offload.batching.running", "load_batch": "offload.batching.running",
     "Batch": "offload.batching.summary", "BatchProgress": "offload.batching.progress",
@@ -35,6 +36,7 @@ _WHERE = {
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
+    from formulations.replicated_stages import replicated_stages as replicated_stages
     from offload.batching.progress import BatchProgress as BatchProgress
     from offload.batching.running import batch as batch
     from offload.batching.running import load_batch as load_batch

@@ -31,6 +31,8 @@ def convert(
     latency: float | None = None,
     part: int | None = None,
     maximize: bool = False,
+    inference: bool = False,
+    contiguous: bool = True,
 ) -> Problem:
     """An instance from a file of another tool, or from a graph or tables in Python.
 
@@ -56,6 +58,10 @@ def convert(
         Of a file of several problems: which one, from 1.
     maximize : bool
         Of assignment problems: the file's first table is of profits in place of costs.
+    inference : bool
+        Of profiles of a network's training: leave out the backward pass.
+    contiguous : bool
+        Of neural networks: whether each node is to have a contiguous part of the forward pass.
 
     Returns
     -------
@@ -89,7 +95,10 @@ def convert(
     for option, count in (("processors", processors), ("part", part)):
         if count is not None and count < 1:
             raise OffloadError(f"{option}: must be 1 or more, got {count!r}")
-    options = Options(processors, None, speed, bandwidth, latency, part, maximize or None)
+    options = Options(
+        processors, None, speed, bandwidth, latency, part, maximize or None, inference or None,
+        None if contiguous else False,
+    )  # fmt: skip
     if network is not None or family is not None:
         options = _with_network(options, network, family)
     if not isinstance(source, str | os.PathLike):
@@ -132,6 +141,11 @@ def _is_instance(text: str) -> bool:
     return re.search(rf'"format"\s*:\s*"{re.escape(FORMAT)}"', text) is not None
 
 
+def _for_network(options: Options) -> Options:
+    """Options of reading a file for its network alone: those of its tasks are of another file."""
+    return replace(options, part=None, maximize=None, inference=None, contiguous=None)
+
+
 def _with_network(
     options: Options, network: Network | str | os.PathLike[str] | None, family: str | None
 ) -> Options:
@@ -152,7 +166,7 @@ def _with_network(
             instance = loads(raw, name)
             notes += (instance.source.rstrip("."),) if instance.source else ()
             return replace(options, network=instance.network, network_notes=notes)
-        draft = detect(name, text).read(text, replace(options, part=None, maximize=None))
+        draft = detect(name, text).read(text, _for_network(options))
     except InstanceError as error:
         raise InstanceError(error.issues, error.source or name) from None
     if draft.network is None:

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import test_import_dagbench
 import test_import_dax
+import test_import_dnn_partitioning
 import test_import_dot
 import test_import_estee
 import test_import_fjsp
 import test_import_gap
 import test_import_graphml
 import test_import_gxl
+import test_import_pipedream
 import test_import_stg
 import test_import_tgff
 import test_import_topohub
@@ -31,13 +33,15 @@ from offload.importers.drafts import Options, finish
 
 SAMPLES = {
     "dagbench": test_import_dagbench.text(), "dax": test_import_dax.SAMPLE,
+    "dnn-partitioning": test_import_dnn_partitioning.text(),
     "dot": test_import_dot.SAMPLE, "estee": json.dumps(test_import_estee.SAMPLE, indent=1),
     "fjsp": test_import_fjsp.SAMPLE, "gap": test_import_gap.SAMPLE,
     "graphml": test_import_graphml.SAMPLE, "gxl": test_import_gxl.SAMPLE,
+    "pipedream": test_import_pipedream.SAMPLE,
     "stg": test_import_stg.SAMPLE, "tgff": test_import_tgff.SAMPLE,
     "topohub": test_import_topohub.text(), "wfformat": test_import_wfformat.text(),
 }  # fmt: skip
-NETWORKED = {"dagbench", "fjsp", "gap", "graphml", "tgff", "topohub"}
+NETWORKED = {"dagbench", "dnn-partitioning", "fjsp", "gap", "graphml", "tgff", "topohub"}
 STG = SAMPLES["stg"]
 
 
@@ -120,7 +124,7 @@ def test_no_text_breaks_an_importer(name: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("name", ["dagbench", "estee", "topohub", "wfformat"])
+@pytest.mark.parametrize("name", ["dagbench", "dnn-partitioning", "estee", "topohub", "wfformat"])
 def test_json_nested_without_end(name: str, tmp_path: Path) -> None:
     for text in ("[" * 100_000, '{"a":' * 100_000, '{"workflow": ' + "[" * 5000 + "]" * 5000 + "}"):
         assert re.match(r"line 1 column|\$", refused(tmp_path, "x.json", text, format=name)[0])
@@ -181,6 +185,8 @@ def test_encodings(tmp_path: Path) -> None:
         ({"processors": 2, "part": 0}, "part: must be 1 or more, got 0"),
         ({"processors": 2, "part": 1}, "holds one problem; leave out part"),
         ({"processors": 2, "maximize": True}, "no table of costs or profits; leave out maximize"),
+        ({"processors": 2, "inference": True}, "is no profile of training; leave out inference"),
+        ({"processors": 2, "contiguous": False}, "no rule of contiguous parts; leave out contig"),
         ({"processors": 2, "family": "x"}, "processors, network, family: give one of them"),
         ({"network": street().network, "bandwidth": 5}, "those of the network given; leave out ba"),
         ({"network": "nowhere.json"}, "nowhere.json: no such file; check the path"),
@@ -259,6 +265,15 @@ def test_command_to_the_current_folder(here: Path) -> None:
         }],
         "failed": 0,
     }  # fmt: skip
+
+
+def test_command_with_options_of_neural_networks(here: Path) -> None:
+    (here / "net.txt").write_text(SAMPLES["pipedream"])
+    run("convert", "net.txt", "--processors", 2, "--inference", "--no-contiguous", "-o", "a.json")
+    graph = offload.load("a.json").graph
+    assert (len(graph.tasks), graph.groups) == (3, ())
+    run("convert", "net.txt", "--processors", 2, "-o", "b.json")
+    assert offload.load("b.json").graph.groups[-1].rule == "contiguous"
 
 
 def test_command_with_several_files(here: Path) -> None:

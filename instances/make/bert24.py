@@ -5,13 +5,12 @@ Run from the repository root: ``python instances/make/bert24.py [DATA_FOLDER]``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from making import complete, run
+from making import run
 
-from offload import Edge, Graph, Group, Network, Node, Problem, Task
+from offload import Problem, convert
 
 FILE = "dnn_partitioning/throughput-inputs/LayerGraphs/bert24_inference.json"
 DESCRIPTION = (
@@ -32,35 +31,8 @@ SOURCE = (
 
 def make(data: Path) -> Iterable[Problem]:
     """The one instance."""
-    given = json.loads((data / FILE).read_text(encoding="utf-8"))
-    accelerators = [
-        Node(f"accelerator{n}", kind="accelerator", io="serial", memory=given["maxSizePerFPGA"])
-        for n in range(given["maxFPGAs"])
-    ]
-    cpus = [Node(f"cpu{n}", kind="cpu") for n in range(given["maxCPUs"])]
-    nodes = accelerators + cpus
-    tasks = [
-        Task(
-            node["name"],
-            time={"kind:accelerator": node["fpgaLatency"], "kind:cpu": node["cpuLatency"]},
-            resident=node["size"],
-        )
-        for node in given["nodes"]
-    ]
-    name = {node["id"]: node["name"] for node in given["nodes"]}
-    # One tensor leaves a layer, whoever reads it, and moves once to each worker.
-    edges = [
-        Edge(name[e["sourceId"]], name[e["destId"]], bytes=e["cost"], item="output")
-        for e in given["edges"]
-    ]
-    yield Problem(
-        name="bert24-layers",
-        description=DESCRIPTION,
-        source=SOURCE,
-        network=Network(tuple(nodes), complete([node.id for node in nodes], bandwidth=1)),
-        graph=Graph(tuple(tasks), tuple(edges), (Group("contiguous", tuple(name.values())),)),
-        minimize={"period": 1.0},
-    )
+    given = convert(data / FILE, "dnn-partitioning")
+    yield given.replace(name="bert24-layers", description=DESCRIPTION, source=SOURCE)
 
 
 if __name__ == "__main__":

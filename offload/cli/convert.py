@@ -117,6 +117,17 @@ def command(
         bool,
         typer.Option("--maximize", help="Of assignment problems: costs in the file are profits."),
     ] = False,
+    inference: Annotated[
+        bool,
+        typer.Option("--inference", help="Of profiles of training: without the backward pass."),
+    ] = False,
+    contiguous: Annotated[
+        bool,
+        typer.Option(
+            "--contiguous/--no-contiguous",
+            help="Of neural networks: whether each node gets a contiguous part.",
+        ),
+    ] = True,
     json: Json = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
@@ -145,6 +156,7 @@ def command(
     options: dict[str, Any] = {
         "processors": processors, "network": network, "family": family, "speed": speed,
         "bandwidth": bandwidth, "part": part, "maximize": maximize,
+        "inference": inference, "contiguous": contiguous,
         "latency": None if latency is None else duration(latency, "--latency"),
     }  # fmt: skip
     done, failed = [], 0

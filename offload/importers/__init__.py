@@ -50,6 +50,11 @@ FORMATS = (
     Format("dagbench", "DAGBench", (), "offload.importers.dagbench"),
     Format("fjsp", "flexible job shop", (".fjs",), "offload.importers.fjsp"),
     Format("tgff", "TGFF", (".tgff",), "offload.importers.tgff"),
+    Format(
+        "dnn-partitioning", "device placement of neural networks", (),
+        "offload.importers.dnn_partitioning",
+    ),
+    Format("pipedream", "PipeDream's profiles", (".graph.txt",), "offload.importers.pipedream"),
     Format("topohub", "TopoHub, node-link JSON", (), "offload.importers.topohub"),
     Format("graphml", "GraphML", (".graphml",), "offload.importers.graphml"),
     Format("dot", "Graphviz DOT", (".dot", ".gv"), "offload.importers.dot"),

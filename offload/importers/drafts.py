@@ -26,7 +26,11 @@ __all__ = [
 
 _MOST = 512  # nodes of which each pair has a link
 SPEED = 1e9  # operations a second of the machine that times are of, if nothing else is known
-_CHOICES = frozenset({"part", "maximize"})  # options of a file's reading, not of its network
+# Options of a file's reading, not of its network, and what other files lack.
+_CHOICES = {
+    "part": "holds one problem", "maximize": "has no table of costs or profits",
+    "inference": "is no profile of training", "contiguous": "has no rule of contiguous parts",
+}  # fmt: skip
 BANDWIDTH = 125e6  # bytes a second between processors of files that give bytes: 1 Gb/s
 
 
@@ -50,6 +54,10 @@ class Options:
         Of a file of several problems: which one, from 1.
     maximize
         Whether a table of assignments is of profits in place of costs.
+    inference
+        Whether to leave out the backward pass of a network's training.
+    contiguous
+        Whether the parts of a network are to be contiguous; ``None`` is yes.
     network_notes, network_takes
         What was assumed of the network's own file, and which options that made use of.
     """
@@ -61,6 +69,8 @@ class Options:
     latency: float | None = None
     part: int | None = None
     maximize: bool | None = None
+    inference: bool | None = None
+    contiguous: bool | None = None
     network_notes: tuple[str, ...] = ()
     network_takes: frozenset[str] = frozenset()
 
@@ -231,14 +241,14 @@ def _placed(issue: Issue, draft: Draft) -> Issue:
 
 def _unused(draft: Draft, options: Options, source: str) -> None:
     """Refuse options that would change nothing."""
-    named = ("processors", "network", "speed", "bandwidth", "latency", "part", "maximize")
+    named = ("processors", "network", "speed", "bandwidth", "latency", *_CHOICES)
     idle = {name for name in named if getattr(options, name) is not None} - draft.takes
     why = ""
-    if draft.network is not None and idle - _CHOICES:
-        idle, why = idle - _CHOICES, "brings its own network"
-    elif idle & _CHOICES:
-        idle &= _CHOICES
-        why = "holds one problem" if "part" in idle else "has no table of costs or profits"
+    if draft.network is not None and idle - _CHOICES.keys():
+        idle, why = idle - _CHOICES.keys(), "brings its own network"
+    elif idle & _CHOICES.keys():
+        idle &= _CHOICES.keys()
+        why = next(lack for name, lack in _CHOICES.items() if name in idle)
     elif options.network is not None:
         idle &= {"bandwidth", "latency", "speed"}
         idle -= {"speed"} if draft.timed else set()
