@@ -46,8 +46,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from formulations.stage_layers import Layers, ideals_of, layers_of, line_of
-from formulations.stage_search import Search, stage_times
+from formulations.replica_layers import Layers, ideals_of, layers_of, line_of
+from formulations.replica_search import Search, stage_times
 from offload.checked import whole
 from offload.errors import InstanceError, Issue, OffloadError
 from offload.problem import Problem

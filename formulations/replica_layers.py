@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from formulations.ideals import Ideals
 from offload.errors import NOTHING, InstanceError, Issue, Unsupported
 from offload.features import Goal, features_used
 from offload.problem import Problem
@@ -95,20 +96,7 @@ def ideals_of(layers: Layers, most: int) -> list[int] | None:
     Smaller ones come first. Downsets of the layers; PipeDream's antichains are their maximal ends.
     """
     waiting = [sum(1 << i for i in row) for row in layers.before]
-    ready = tuple(j for j, row in enumerate(layers.before) if not row)
-    found = {0: ready}
-    queue = [0]
-    for ideal in queue:  # grows while it is read
-        for j in found[ideal]:
-            larger = ideal | 1 << j
-            if larger in found:
-                continue
-            fresh = [k for k in layers.after[j] if not waiting[k] & ~larger]
-            found[larger] = (*(i for i in found[ideal] if i != j), *fresh)
-            queue.append(larger)
-        if len(queue) > most:
-            return None
-    return queue
+    return Ideals(waiting, most).bits or None
 
 
 def line_of(layers: Layers) -> list[int]:

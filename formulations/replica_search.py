@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from formulations.stage_layers import Layers
+from formulations.replica_layers import Layers
 from offload.arrays import FloatArray, IntArray
 
 __all__ = ["Search", "Times", "stage_times"]
