@@ -36,6 +36,7 @@ device placement of DNN graph operators", sections 4 and 5.1. Gates and the boun
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import inf, isfinite
 
 import numpy as np
@@ -69,6 +70,7 @@ _HEAVY = 12  # units whose least load is looked for, whatever the order
 _MOVES = 3_000  # of local search, a unit
 _MOST = 3_000_000
 _SEARCHING = 0.5  # of the time left
+_CUTTING = 0.6  # likewise, where there are too many ideals for all
 _TURNS = 4  # of local search and stages cut anew
 
 
@@ -81,8 +83,8 @@ def solve(request: Request) -> Answer:
         return answer
     stages = _Stages(request)
     try:
-        stages.cut()
         stages.bound_by_weights()
+        stages.cut()
         if not stages.done:
             stages.bound_by_chains()
         if not stages.done:
@@ -96,6 +98,10 @@ def solve(request: Request) -> Answer:
     if answer.plan is None and answer.reason is None:
         answer.reason = "no contiguous stages hold; other methods may find a plan"
     return answer
+
+
+class _Late(Exception):
+    """The time for chains is up."""
 
 
 class _Stages:
@@ -112,8 +118,6 @@ class _Stages:
         self.units = StageUnits(self.tables, self.placements, self.unit, count)
         self.order = order_for_plans(self.tables, self.placements)
         self.place: NDArray[np.int64] | None = None  # node of each unit in the best plan
-        self._lines: list[list[int]] | None = None
-        self._orders: list[list[int]] = []
 
     @property
     def value(self) -> float:
@@ -139,20 +143,32 @@ class _Stages:
 
     def cut(self) -> None:
         """The best chain of stages: along linear orders first, then over all ideals."""
-        order = self.order
-        home = self._homes()
+        order, home, go_on = self.order, self._homes(), self.request.go_on
         units = StageUnits(self.tables, self.placements, home[self.unit], order.number)
         found = inf
-        if self._lines is None:
-            self._lines = linear_orders(order.before)
-            for line in self._lines:
-                table = Table(units, Ideals(narrowed(order.before, line, 0), order.number + 1))
-                found = self._take(best_chain(table, found, self.request.go_on), home, units, found)
-            self._orders = _within(order.before, self._lines, self.most)
-        for before in self._orders:
-            self.request.go_on()
-            table = Table(units, Ideals(before, self.most))
-            found = self._take(best_chain(table, found, self.request.go_on), home, units, found)
+        lines = linear_orders(order.before)
+        for line in lines:
+            table = Table(units, Ideals(narrowed(order.before, line, 0), order.number + 1))
+            found = self._take(best_chain(table, found, go_on), home, units, found)
+        whole = Ideals(order.before, self.most)
+        if whole.bits:
+            self._take(best_chain(Table(units, whole), found, go_on), home, units, found)
+            return
+        until = self.request.seconds_left * (1 - _CUTTING)
+
+        def in_time() -> None:
+            go_on()
+            if self.request.seconds_left < until:
+                raise _Late
+
+        with suppress(_Late):
+            least = order.number + 1
+            for most in (max(self.most // 20, least), max(self.most, least)):  # soon a good plan
+                for line in lines:
+                    in_time()
+                    ideals = Ideals(_narrowed_to(order.before, line, most), most)
+                    table = Table(units, ideals)
+                    found = self._take(best_chain(table, found, in_time), home, units, found)
 
     def _homes(self) -> NDArray[np.int64]:
         """The unit of the order that each unit goes with."""
@@ -203,6 +219,8 @@ class _Stages:
             return
         until = self.request.seconds_left * (1 - _SEARCHING)
         moves = min(_MOVES * len(movable), _MOST)
+        if self.request.work_limit is not None:
+            moves = min(moves, int(self.request.work_limit))
         for turn in range(_TURNS if named else 1):
 
             def stop() -> bool:
@@ -270,18 +288,13 @@ class _Stages:
         return found
 
 
-def _within(before: list[int], lines: list[list[int]], most: int) -> list[list[int]]:
-    """Orders with few enough ideals: the whole one, else the widest along each linear order."""
-    if Ideals(before, most).bits:
-        return [before]
-    found = []
-    for line in lines:
-        low, high = 0, len(line)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if Ideals(narrowed(before, line, middle), most).bits:
-                low = middle
-            else:
-                high = middle
-        found.append(narrowed(before, line, low))
-    return found
+def _narrowed_to(before: list[int], line: list[int], most: int) -> list[int]:
+    """The widest order along a linear one that has so few ideals."""
+    low, high = 0, len(line)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if Ideals(narrowed(before, line, middle), most).bits:
+            low = middle
+        else:
+            high = middle
+    return narrowed(before, line, low)

@@ -39,6 +39,7 @@ _EXACT = 200_000  # pairs of places over all edges up to which an exact model is
 _ASSIGNED = 20_000  # places of tasks up to which an assignment program is solved at once
 _HINTED = 150  # tasks up to which an exact method follows local search in `auto`
 _SHARE = 0.25  # of the time for local search
+_STAGING = 0.6  # of it for stages, where the period alone counts
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _SMALL = 30  # tasks up to which an exact method soon does better
 _AT_MOST = 1.25e-6  # seconds of it, times tasks ** 4, at most, where the fastest search applies
@@ -136,13 +137,21 @@ def auto(request: Request) -> Answer:
     Up to 150 tasks an exact method follows local search; so it does, and sooner, up to 20,000
     places of tasks where nothing is transferred and the goal is a sum: an assignment problem.
     Above, or where none honours the instance, all heuristics and then local search take the time,
-    or local search alone where the goal is a sum over tasks and transfers.
+    or local search alone where the goal is a sum over tasks and transfers. Where the period alone
+    counts, stages take the place of the heuristics.
     """
     tables = request.problem.tables
     found = _engines(request)
     small = tables.tasks <= _HINTED and tables.edges * tables.nodes**2 <= _EXACT
     assigned = not tables.edges and _sums(request) and tables.tasks * tables.nodes <= _ASSIGNED
     small = small or assigned or bool(tables.divisible.any())  # which no heuristic splits
+    if (begun := _staged(request)) is not None:
+        request, answer = begun
+        if _done(request, answer):
+            return answer
+        if not (found and small):
+            return _searched(request, answer, 1.0)
+        return _proved(request, _searched(request, answer, _SHARE), found)
     if not (found and small):
         return _without_proof(request)
     answer = _begun(request, found[0])
@@ -161,9 +170,26 @@ def exact(request: Request) -> Answer:
     """
     engines = _engines(request)
     answer = Answer(request.start)
-    if request.start is None:
+    if (begun := _staged(request)) is not None:
+        request, answer = begun
+    elif request.start is None:
         answer = _begun(request, engines[0] if engines else None)
     return _proved(request, _searched(request, answer, _PROVING), engines)
+
+
+def _staged(request: Request) -> tuple[Request, Answer] | None:
+    """Where the period alone is minimized: the request with what stages make of it, if a plan."""
+    entry = registry.entries().get("stages")
+    if entry is None or set(request.goal.minimize) != {"period"}:
+        return None
+    if not set(features_used(request.problem, request.goal)) <= entry.honours:
+        return None
+    work = _DRAWS * request.problem.tables.tasks
+    found = _run(entry, _for_a_while(request, _STAGING, work))
+    if found.plan is None:
+        return None
+    bound = max(request.bound, -inf if found.bound is None else found.bound)
+    return replace(request, start=found.plan, bound=bound), replace(found, stopped=request.stopped)
 
 
 def _begun(request: Request, engine: Entry | None = None) -> Answer:

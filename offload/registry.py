@@ -149,6 +149,8 @@ class Entry:
         The method's own options and what they mean.
     chooses
         Whether it runs other exact methods, and needs one that honours all of an instance.
+    helped
+        Whether a plan of the heuristics helps it; if not, it is given none.
     """
 
     name: str
@@ -159,6 +161,7 @@ class Entry:
     source: str
     options: Mapping[str, str] = field(default_factory=dict)
     chooses: bool = False
+    helped: bool = True
 
     def lacks(self, used: Sequence[str]) -> list[str]:
         """Which of the features that an instance uses it does not honour (together)."""
@@ -312,11 +315,12 @@ _TABLE = (
         "see formulations/knapsacks.py",
     ),
     Entry(
-        "stages", "formulations.stages:solve", "partition", _WHOLE,
+        "stages", "formulations.stages:solve", "bound", _WHOLE,
         "for the period alone; the best contiguous stages and a true bound where nodes are joined "
         "alike",
         "Tarnawski et al. 2020, section 5.1; see formulations/stages.py",
         {"ideals": "ideals of the order at most (default 50000); more are narrowed to fewer"},
+        helped=False,
     ),
     Entry(
         "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,

@@ -162,7 +162,7 @@ def solve(
         problem, goal, began + (inf if time_limit is None else time_limit), work_limit, target,
         threads, seed, judge.plan, chosen, cancel, judge.bound, judge.report,
     )  # fmt: skip
-    begins = entry is None or entry.kind in ("exact", "search", "bound")
+    begins = entry is None or (entry.helped and entry.kind in ("exact", "search", "bound"))
     if begins and start is None and problem.graph.tasks:
         portfolio.first(request)  # bounds take longer than a first plan
     judge.report(None, lower_bound(problem, goal.minimize, goal.limits))
