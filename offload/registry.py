@@ -312,6 +312,12 @@ _TABLE = (
         "see formulations/knapsacks.py",
     ),
     Entry(
+        "min-cut", "formulations.min_cut:solve", "bound", _WHOLE,
+        "on two nodes a true bound of sums, and where those or a path's latency are all that "
+        "counts the best plan; else the best placement by cuts between two nodes",
+        "Hu, Bao, Wang, Liu 2019, DADS; Stone 1977; see formulations/min_cut.py",
+    ),
+    Entry(
         "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,
         "mixed-integer programming, HiGHS or CBC; see formulations/milp.py; divisible tasks as "
         "in Bharadwaj, Ghose, Robertazzi 2003",
