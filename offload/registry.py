@@ -286,6 +286,14 @@ _TABLE = (
     Entry("cloud", f"{_POLICIES}:cloud", "policy", _WHOLE, _NO_PROOF, "all to the cloud tier"),
     Entry("random", f"{_POLICIES}:randomly", "policy", _WHOLE, _NO_PROOF, "uniform choice"),
     Entry(
+        "single-cut", "offload.heuristics.single_cut:single_cut", "cut", _WHOLE, _NO_PROOF,
+        "Kang et al. 2017, Neurosurgeon: the best cut of a topological order",
+    ),
+    Entry(
+        "fill", "offload.heuristics.fill:fill", "cut", _WHOLE, _NO_PROOF,
+        "nodes filled in turn, the share of each bisected",
+    ),
+    Entry(
         "anneal", "offload.heuristics.anneal:anneal", "search", _WHOLE, _NO_PROOF,
         "Mastrolilli, Gambardella 2000 (sequences); Geman, Geman 1984 (additive); "
         "Kirkpatrick, Gelatt, Vecchi 1983 (decoding)",
