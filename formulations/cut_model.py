@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -12,70 +12,12 @@ from scipy.sparse.csgraph import connected_components
 
 from formulations.cut_graph import SINK, SOURCE, CutGraph
 from offload.arrays import BoolArray, FloatArray, IntArray
-from offload.bounding.spending import (
-    SPENT,
-    fetch_costs,
-    item_costs,
-    move_costs,
-    running_costs,
-)
+from offload.bounding.chains import Terms, places
+from offload.bounding.spending import fetch_costs, item_costs, move_costs, running_costs
 from offload.bounding.ties import members
-from offload.caching import once
-from offload.tables import TOLERANCE, Lists, Tables
+from offload.tables import Lists, Tables
 
-__all__ = ["CutModel", "Terms", "forced", "terms_of", "usable_on"]
-
-
-class Terms(NamedTuple):
-    """A goal as weights of what is spent, and of the seconds of latency."""
-
-    spent: dict[str, float]
-    seconds: float
-
-    def plus(self, other: Terms, price: float) -> Terms:
-        """This goal and so many times another one."""
-        names = {**self.spent, **other.spent}
-        spent = {m: self.spent.get(m, 0.0) + price * other.spent.get(m, 0.0) for m in names}
-        return Terms(spent, self.seconds + price * other.seconds)
-
-    @property
-    def all(self) -> dict[str, float]:
-        """Weights of everything, each second of execution and transfer counted."""
-        return {**self.spent, "seconds": self.seconds}
-
-
-def terms_of(tables: Tables, weights: Mapping[str, float]) -> Terms | None:
-    """A goal as a sum of what is spent and of latency; ``None`` where it has another metric."""
-    used = {metric: weight for metric, weight in weights.items() if weight > 0}
-    if not set(used) <= {*SPENT, "latency"}:
-        return None
-    idle = used.get("energy", 0.0) * float(tables.idle_power.sum())
-    spent = {metric: weight for metric, weight in used.items() if metric != "latency"}
-    return Terms(spent, used.get("latency", 0.0) + idle)
-
-
-def usable_on(tables: Tables) -> BoolArray:
-    """Where each task may run, has room, and can get to from where it is; bool[T, K]."""
-    task, node = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
-    need = tables.memory_of(task, node) + tables.resident_of(task, node)
-    fine = tables.allowed_table & (need <= tables.memory_capacity * (1 + TOLERANCE))
-    moved = np.flatnonzero(tables.at >= 0)
-    fine[moved] &= tables.routes.reachable[tables.at[moved]]
-    return fine
-
-
-@once
-def forced(tables: Tables) -> bool:
-    """Whether each task of the topological order but the first has an edge from the one before."""
-    place = _places(tables)
-    steps = place[tables.edge_dst] - place[tables.edge_src] == 1
-    return len(np.unique(place[tables.edge_src[steps]])) == max(0, tables.tasks - 1)
-
-
-def _places(tables: Tables) -> IntArray:
-    place = np.empty(tables.tasks, np.int32)
-    place[tables.topological] = np.arange(tables.tasks)
-    return place
+__all__ = ["CutModel"]
 
 
 class CutModel:
@@ -182,8 +124,8 @@ class CutModel:
     def _add_steps(self, graph: CutGraph, delay: FloatArray) -> None:
         """From each task to the next, the largest delay of the edges between them."""
         tables = self.tables
-        place = _places(tables)
-        steps = np.flatnonzero(place[tables.edge_dst] - place[tables.edge_src] == 1)
+        rank = places(tables)
+        steps = np.flatnonzero(rank[tables.edge_dst] - rank[tables.edge_src] == 1)
         longest = np.zeros((tables.tasks, 2))
         np.maximum.at(longest, tables.edge_src[steps], delay[tables.edge_item[steps]])
         vertex = self.vertex[tables.topological].tolist()

@@ -58,19 +58,18 @@ from itertools import combinations
 
 import numpy as np
 
-from formulations.cut_model import CutModel, Terms, forced, terms_of, usable_on
+from formulations.cut_model import CutModel
 from offload.arrays import BoolArray, IntArray
+from offload.bounding.chains import Terms, forced, terms_of, usable_on
 from offload.bounds import lower_bound, proved
 from offload.evaluator import evaluate_unchecked
-from offload.features import Goal
 from offload.heuristics.decisions import topological_order
 from offload.heuristics.merit import merits
 from offload.heuristics.ranks import upward_ranks
 from offload.plan import Plan
-from offload.problem import Problem
 from offload.registry import Answer, Request, Stopped
 
-__all__ = ["is_exact", "solve"]
+__all__ = ["solve"]
 
 _PAIRS = 60  # of nodes, at most: those listed first
 _PRICES = 25  # of a limit that are tried
@@ -102,30 +101,6 @@ def solve(request: Request) -> Answer:
         if not pairs:
             answer.reason = "no two nodes can run all tasks between them"
     return answer
-
-
-def is_exact(problem: Problem, goal: Goal) -> bool:
-    """Whether a least cut is the optimum, if its plan keeps the rules and limits.
-
-    At most two nodes run tasks; the goal is a sum over tasks and transfers (energy without idle
-    power, cost, risk, traffic), or of latency too where tasks are a path: see the module's text.
-    Data that tasks read have one home each, and no copies.
-    """
-    tables = problem.tables
-    terms = terms_of(tables, goal.minimize)
-    if terms is None or int(usable_on(tables).any(axis=0).sum()) > 2:
-        return False
-    if len(tables.reads.values) and ((tables.max_copies > 0) | (tables.home.sum(axis=1) > 1)).any():
-        return False
-    return not terms.seconds or (forced(tables) and _plain(problem, terms))
-
-
-def _plain(problem: Problem, terms: Terms) -> bool:
-    """Whether nothing but the path itself delays the tasks of one."""
-    tables = problem.tables
-    delayed = (tables.release > 0).any() or (tables.at >= 0).any() or len(tables.reads.values)
-    coded = bool(len(tables.item_codecs.values)) and bool(terms.spent)
-    return tables.edges == max(0, tables.tasks - 1) and not delayed and not coded
 
 
 class _Cuts:

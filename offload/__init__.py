@@ -28,6 +28,7 @@ _WHERE = {
     "generate": "offload.generating", "link": "offload.catalogue", "links": "offload.catalogue",
     "node": "offload.catalogue", "profile": "offload.measuring", "profiles": "offload.catalogue",
     "solve": "offload.solver", "compare": "offload.solver",
+    "stages": "offload.stage_table", "sweep_bandwidth": "offload.bandwidth_sweep",
     "batch": "offload.batching.running", "load_batch": "offload.batching.running",
     "Batch": "offload.batching.summary", "BatchProgress": "offload.batching.progress",
 }  # fmt: skip
@@ -35,6 +36,7 @@ _WHERE = {
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
+    from offload.bandwidth_sweep import sweep_bandwidth as sweep_bandwidth
     from offload.batching.progress import BatchProgress as BatchProgress
     from offload.batching.running import batch as batch
     from offload.batching.running import load_batch as load_batch
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from offload.registry import methods as methods
     from offload.solver import compare as compare
     from offload.solver import solve as solve
+    from offload.stage_table import stages as stages
 
 
 def __getattr__(name: str) -> Any:

@@ -13,9 +13,9 @@ from drawing import draw_problem
 
 import offload
 from formulations.cut_graph import SINK, SOURCE, CutGraph
-from formulations.min_cut import is_exact
 from formulations.min_cut import solve as cut
 from offload import Data, Edge, Graph, Group, Link, Network, Node, Problem, Task
+from offload.bounding.chains import cut_is_exact
 from offload.features import FEATURES, goal_of
 from offload.registry import Answer, Request
 
@@ -82,7 +82,7 @@ def test_sums_are_those_of_all_placements(goal: dict[str, float]) -> None:
     mixed = 0
     for seed in range(12):
         problem = drawn(seed)
-        assert is_exact(problem, goal_of(problem, goal, {}))
+        assert cut_is_exact(problem, goal_of(problem, goal, {}))
         best, found = brute(problem, goal, {}), asked(problem, goal)
         if best == inf:
             assert found.infeasible or found.plan is None
@@ -101,7 +101,7 @@ def test_latency_of_a_path_is_that_of_all_placements(goal: dict[str, float]) -> 
     split = 0
     for seed in range(12):
         problem = drawn(seed, tasks=7, path=True, items=False)
-        assert is_exact(problem, goal_of(problem, goal, {}))
+        assert cut_is_exact(problem, goal_of(problem, goal, {}))
         best, found = brute(problem, goal, {}), asked(problem, goal)
         assert found.plan is not None
         assert found.bound is not None
@@ -132,7 +132,7 @@ def test_edges_beside_a_path_leave_a_bound_of_its_latency() -> None:
         skips = (Edge("t0", "t2", 30), Edge("t1", "t4", 25))
         graph = Graph(path.graph.tasks, (*path.graph.edges, *skips))
         problem = path.replace(graph=graph)
-        assert not is_exact(problem, goal_of(problem, "latency", {}))
+        assert not cut_is_exact(problem, goal_of(problem, "latency", {}))
         best, found = brute(problem, {"latency": 1.0}, {}), asked(problem, {"latency": 1.0})
         assert found.bound is not None
         assert found.bound <= best * (1 + 1e-12)
@@ -142,7 +142,7 @@ def test_edges_beside_a_path_leave_a_bound_of_its_latency() -> None:
 
 def test_no_bound_of_latency_where_tasks_may_run_at_once() -> None:
     problem = drawn(5, items=False)
-    assert not is_exact(problem, goal_of(problem, "latency", {}))
+    assert not cut_is_exact(problem, goal_of(problem, "latency", {}))
     found = asked(problem, {"latency": 1.0})
     assert found.bound is None
     assert found.plan is not None
