@@ -98,7 +98,8 @@ def test_groups_go_where_their_first_task_goes() -> None:
 
 
 def test_chains_are_pairs_and_triples_of_tiers() -> None:
-    assert chains_of(layered(0, 3)) == [(0, 1, 2), *permutations(range(3), 2)]
+    up, rest = [(0, 1), (0, 2), (1, 2)], [(1, 0), (2, 0), (2, 1)]
+    assert chains_of(layered(0, 3)) == [*up, (0, 1, 2), *rest]
     assert chains_of(layered(0, 3, tiers=False)) == list(permutations(range(3), 2))
     assert chains_of(layered(0, 3, nodes=1)) == [(0,)]
 

@@ -107,6 +107,9 @@ def _of_model(source: Source) -> Problem:
         given["contiguous"] = source.contiguous
     if given.get("pin") == ["none"]:
         given["pin"] = None
+    elif "pin" not in given and all(node.tier != "device" for node in options.network.nodes):
+        fix = "say where input and output are, as in --pin NODE, or --pin none"
+        raise wrong("--pin", "is needed: the network has no device", source.network, fix)
     graph = _graph(source.name, given)
     notes = "; ".join(note.rstrip(".") for note in options.network_notes)
     return Problem(

@@ -81,16 +81,17 @@ def period_line(plan: Plan) -> str:
 
 
 def cut_record(found: tuple[Any, Plan] | None, minimize: Mapping[str, float]) -> Any:
-    """The best single cut for machines; ``None`` where there is none."""
+    """The best single cut for machines: its nodes, and the last task on each but the last."""
     if found is None:
         return None
     cut, plan = found
-    tables = plan.problem.tables
-    order = [tables.task_ids[i] for i in tables.topological.tolist()]
+    tables, nodes = plan.problem.tables, plan.nodes
+    used = [k for k in cut.nodes if (nodes == k).any()]
+    last = [tables.topological[nodes[tables.topological] == k][-1] for k in used[:-1]]
     return {
         "objective": plan.objective(minimize),
-        "nodes": [tables.node_ids[k] for k in cut.nodes],
-        "after": [order[at - 1] if at else None for at in cut.at],
+        "nodes": [tables.node_ids[k] for k in used],
+        "after": [tables.task_ids[int(i)] for i in last],
     }
 
 
@@ -99,9 +100,9 @@ def beside(record: Any, objective: float, minimize: Mapping[str, float]) -> str:
     if record is None:
         return "single cut: none keeps all rules and limits"
     value = record["objective"]
-    pieces = [record["nodes"][0]]
+    pieces = record["nodes"][:1]
     for after, node in zip(record["after"], record["nodes"][1:], strict=True):
-        pieces.append(f"| {after} | {node}" if after is not None else f"| {node}")
+        pieces.append(f"| {after} | {node}")
     less = ""
     if value > 0 and objective < value * (1 - 1e-9):
         less = f"; the plan takes {percent(1 - objective / value)} less"

@@ -14,15 +14,15 @@ the nearest earlier one, else to the node where it runs fastest. Groups "togethe
 first task goes. Nodes run in their fastest modes, and items take the codec that arrives first.
 
 Up to some tens of thousands of cuts all are decoded. Above, a grid of cuts as fine as fits is, on
-as many chains as fit with two cuts at least (those of nodes listed first); then the best few chains
-are looked at on finer and finer grids around their best cuts.
+as many chains as fit with two cuts at least (pairs up the tiers first, then triples); then the best
+few chains are looked at on finer and finer grids around their best cuts.
 
 Work (`work_limit`) is plans decoded.
 """
 
 from __future__ import annotations
 
-from itertools import combinations_with_replacement, permutations, product
+from itertools import combinations_with_replacement, islice, permutations, product
 from math import inf
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ from offload.plan import Plan
 from offload.problem import Problem
 from offload.registry import Answer, Request, Stopped
 from offload.tables import Tables
+from offload.tiers import tiers_of
 
 __all__ = ["Cut", "best_cut", "chains_of", "placed", "single_cut"]
 
@@ -78,15 +79,21 @@ def best_cut(request: Request) -> tuple[Cut, Plan] | None:
 
 
 def chains_of(problem: Problem) -> list[tuple[int, ...]]:
-    """The chains of nodes that are cut: a lone node, ordered pairs, or triples of three tiers."""
+    """The chains of nodes that are cut: a lone node, ordered pairs, and triples of three tiers.
+
+    Pairs from a lower tier to a higher one come first, then triples, then all other pairs.
+    """
     tables = problem.tables
     nodes = np.flatnonzero(tables.allowed_table.any(axis=0)).tolist()
     if len(nodes) == 1:
         return [(nodes[0],)]
     tier = [node.tier for node in problem.network.nodes]
-    of_tier = {name: [k for k in nodes if tier[k] == name] for name in ("device", "edge", "cloud")}
-    found: list[tuple[int, ...]] = list(product(*of_tier.values()))[:_CHAINS]
-    return [*found, *permutations(nodes, 2)][:_CHAINS]
+    of_tier = [[k for k in nodes if tier[k] == name] for name in ("device", "edge", "cloud")]
+    rank = {name: place for place, name in enumerate(tiers_of([tier[k] for k in nodes]))}
+    pairs = list(permutations(nodes, 2))
+    up = [(k, l) for k, l in pairs if rank[tier[k]] < rank[tier[l]]]
+    rest = [(k, l) for k, l in pairs if rank[tier[k]] >= rank[tier[l]]]
+    return [*up, *islice(product(*of_tier), _CHAINS), *rest][:_CHAINS]
 
 
 def placed(tables: Tables, chain: tuple[int, ...], at: NDArray[np.integer]) -> IntArray:
