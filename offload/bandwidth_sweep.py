@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["at_bandwidth", "best_partition", "grid_of", "sweep_bandwidth"]
 
 _PAIRS = 200  # of a device and a cloud, at most, for plans on one side alone
+_FIRST = 0.25  # of the time for the single cut that `auto` starts from, at most
 _POINTS = 13  # of the grid where none is given
 _DECADES = 2  # that it reaches up and down from the bandwidth of the instance
 _USUAL = 1e7  # bytes a second, in the middle of the grid where no link has a bandwidth
@@ -136,18 +138,26 @@ def best_partition(
     options
         Further arguments of :func:`offload.solve`.
     """
+    began, limit = time.monotonic(), options.pop("time_limit", 60.0)
+
+    def left(share: float = 1.0) -> float | None:
+        """Seconds that a step may take."""
+        return None if limit is None else max(0.0, limit - (time.monotonic() - began)) * share
+
+    weights, limits = goal.minimize, goal.limits
+    whole = not problem.tables.divisible.any()
     if method is not None:
-        return solve(problem, method, goal.minimize, goal.limits, start=start, **options)
-    if cut_is_exact(problem, goal) and not problem.tables.divisible.any():
-        found = solve(problem, "min-cut", goal.minimize, goal.limits, start=start, **options)
+        return solve(problem, method, weights, limits, left(), start=start, **options)
+    if whole and cut_is_exact(problem, goal):
+        found = solve(problem, "min-cut", weights, limits, left(), start=start, **options)
         if found.status in ("optimal", "infeasible") or found.stopped == "cancelled":
             return found
-        start = start or found.plan
-    if start is None and not problem.tables.divisible.any():
-        kept = ("time_limit", "cancel", "on_progress", "seed")
-        quick = {name: options[name] for name in kept if name in options}
-        start = solve(problem, "single-cut", goal.minimize, goal.limits, explain=0, **quick).plan
-    return solve(problem, "auto", goal.minimize, goal.limits, start=start, **options)
+        start = found.plan or start
+    if start is None and whole:
+        kept = {k: v for k, v in options.items() if k in ("cancel", "on_progress", "seed")}
+        quick = solve(problem, "single-cut", weights, limits, left(_FIRST), explain=0, **kept)
+        start = quick.plan
+    return solve(problem, "auto", weights, limits, left(), start=start, **options)
 
 
 def at_bandwidth(problem: Problem, bandwidth: float) -> Problem:

@@ -128,7 +128,8 @@ def _show(session: Session, result: Result, cut: Any, aim: Goal) -> None:
         table = report.stages_table(stages(result.plan), session.width)
         session.print("", table, "", report.period_line(result.plan))
         assert result.objective is not None
-        session.print(report.beside(cut, result.objective, aim.minimize))
+        if len(result.plan.parts.task):
+            session.print(report.beside(cut, result.objective, aim.minimize))
 
 
 def sweeping(
