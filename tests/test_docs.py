@@ -56,7 +56,7 @@ def test_python_of_the_partitions_page_cuts_where_the_bandwidth_says() -> None:
     names: dict[str, pd.DataFrame] = {}
     (block,) = blocks("docs/partition.md", "python")
     exec(compile(block, "docs/partition.md", "exec"), names)
-    assert names["stages"]["node"].tolist() == ["phone", "gpu"]
+    assert names["stages"]["last"].tolist() == ["pool1", "conv2"]
     cuts = names["sweep"]["cut"].tolist()
     assert (cuts[0], cuts[-1]) == ("conv2", "input")
 
