@@ -29,6 +29,7 @@ _WHERE = {
     "node": "offload.catalogue", "profile": "offload.measuring", "profiles": "offload.catalogue",
     "replicated_stages": "formulations.replicated_stages",
     "solve": "offload.solver", "compare": "offload.solver",
+    "stages": "offload.stage_table", "sweep_bandwidth": "offload.bandwidth_sweep",
     "batch": "offload.batching.running", "load_batch": "offload.batching.running",
     "Batch": "offload.batching.summary", "BatchProgress": "offload.batching.progress",
 }  # fmt: skip
@@ -37,6 +38,7 @@ __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
     from formulations.replicated_stages import replicated_stages as replicated_stages
+    from offload.bandwidth_sweep import sweep_bandwidth as sweep_bandwidth
     from offload.batching.progress import BatchProgress as BatchProgress
     from offload.batching.running import batch as batch
     from offload.batching.running import load_batch as load_batch
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from offload.registry import methods as methods
     from offload.solver import compare as compare
     from offload.solver import solve as solve
+    from offload.stage_table import stages as stages
 
 
 def __getattr__(name: str) -> Any:

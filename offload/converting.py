@@ -16,7 +16,7 @@ from offload.importers.drafts import Options, finish
 from offload.importers.objects import read_object
 from offload.problem import FORMAT, Network, Problem
 
-__all__ = ["convert"]
+__all__ = ["convert", "with_network"]
 
 
 def convert(
@@ -100,7 +100,7 @@ def convert(
         None if contiguous else False,
     )  # fmt: skip
     if network is not None or family is not None:
-        options = _with_network(options, network, family)
+        options = with_network(options, network, family)
     if not isinstance(source, str | os.PathLike):
         if format is not None:
             raise OffloadError(f"format: is one of files, got {format!r}; leave it out")
@@ -146,7 +146,7 @@ def _for_network(options: Options) -> Options:
     return replace(options, part=None, maximize=None, inference=None, contiguous=None)
 
 
-def _with_network(
+def with_network(
     options: Options, network: Network | str | os.PathLike[str] | None, family: str | None
 ) -> Options:
     """Options with the network of a family or of a file: an instance, or a format that has one."""

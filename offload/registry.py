@@ -289,6 +289,14 @@ _TABLE = (
     Entry("cloud", f"{_POLICIES}:cloud", "policy", _WHOLE, _NO_PROOF, "all to the cloud tier"),
     Entry("random", f"{_POLICIES}:randomly", "policy", _WHOLE, _NO_PROOF, "uniform choice"),
     Entry(
+        "single-cut", "offload.heuristics.single_cut:single_cut", "cut", _WHOLE, _NO_PROOF,
+        "Kang et al. 2017, Neurosurgeon: the best cut of a topological order",
+    ),
+    Entry(
+        "fill", "offload.heuristics.fill:fill", "cut", _WHOLE, _NO_PROOF,
+        "nodes filled in turn, the share of each bisected",
+    ),
+    Entry(
         "anneal", "offload.heuristics.anneal:anneal", "search", _WHOLE, _NO_PROOF,
         "Mastrolilli, Gambardella 2000 (sequences); Geman, Geman 1984 (additive); "
         "Kirkpatrick, Gelatt, Vecchi 1983 (decoding)",
@@ -321,6 +329,12 @@ _TABLE = (
         "Tarnawski et al. 2020, section 5.1; see formulations/stages.py",
         {"ideals": "ideals of the order at most (default 50000); more are narrowed to fewer"},
         helped=False,
+    ),
+    Entry(
+        "min-cut", "formulations.min_cut:solve", "bound", _WHOLE,
+        "on two nodes a true bound of sums, and where those or a path's latency are all that "
+        "counts the best plan; else the best placement by cuts between two nodes",
+        "Hu, Bao, Wang, Liu 2019, DADS; Stone 1977; see formulations/min_cut.py",
     ),
     Entry(
         "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,

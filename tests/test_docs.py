@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import offload
@@ -49,6 +50,15 @@ def test_python_of_the_formats_page_makes_one_instance_twice() -> None:
     exec(compile(block, "docs/convert.md", "exec"), names)
     assert len(names["problem"].graph.tasks) == 2
     assert names["same"].graph.edges == names["problem"].graph.edges
+
+
+def test_python_of_the_partitions_page_cuts_where_the_bandwidth_says() -> None:
+    names: dict[str, pd.DataFrame] = {}
+    (block,) = blocks("docs/partition.md", "python")
+    exec(compile(block, "docs/partition.md", "exec"), names)
+    assert names["stages"]["last"].tolist() == ["pool1", "conv2"]
+    cuts = names["sweep"]["cut"].tolist()
+    assert (cuts[0], cuts[-1]) == ("conv2", "input")
 
 
 def test_every_format_is_described() -> None:

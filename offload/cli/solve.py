@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +23,7 @@ from offload.cli.arguments import (
 )
 from offload.cli.output import Session
 from offload.cli.values import (
+    check_writable,
     duration,
     goal,
     method_options,
@@ -122,7 +121,9 @@ def command(
 
     problem = offload.load(instance)
     target = None if no_save else output or f"{stem(instance, problem.name)}.plan.json"
-    _check_writable(target)
+    check_writable(
+        "--output", target, "name a file in a folder that can be written (-o), or use --no-save"
+    )
     first = None if start is None else offload.load_plan(start, problem)
     meter = meter_for(session, weights or dict(problem.minimize))
 
@@ -161,20 +162,6 @@ def _status(result: Result) -> int:
     if result.plan is not None:
         return 0
     return INTERRUPTED if result.stopped == "cancelled" else 1
-
-
-def _check_writable(target: str | None) -> None:
-    """Find out before a long solve, not after it, that its plan could not be saved."""
-    if target is None or target == "-":
-        return
-    path = Path(target)
-    fix = "name a file in a folder that can be written (-o), or use --no-save"
-    if path.is_dir():
-        raise wrong("--output", "is a folder", target, fix)
-    if not path.parent.is_dir():
-        raise wrong("--output", "its folder does not exist", target, fix)
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise wrong("--output", "cannot be written", target, fix)
 
 
 def _show(session: Session, result: Result, saved: str | None, gantt: bool | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 from offload.errors import Issue, OffloadError
 
 __all__ = [
-    "amount", "describe", "duration", "goal", "method_names", "method_options", "numbers",
-    "one_standard_input", "size", "stem", "whole", "wrong",
+    "amount", "check_writable", "describe", "duration", "goal", "method_names", "method_options",
+    "numbers", "one_standard_input", "size", "stem", "whole", "wrong",
 ]  # fmt: skip
 
 _BYTES = {
@@ -184,6 +185,21 @@ def one_standard_input(**files: str | None) -> None:
     if len(used) > 1:
         fix = "name a file for one of them"
         raise wrong(" and ".join(used), "cannot both be standard input", "-", fix)
+
+
+def check_writable(
+    option: str, target: str | None, fix: str = "name a file in a folder that can be written"
+) -> None:
+    """Find out before long work, not after it, that what it makes could not be saved."""
+    if target is None or target == "-":
+        return
+    path = Path(target)
+    if path.is_dir():
+        raise wrong(option, "is a folder", target, fix)
+    if not path.parent.is_dir():
+        raise wrong(option, "its folder does not exist", target, fix)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise wrong(option, "cannot be written", target, fix)
 
 
 def stem(path: str, problem_name: str) -> str:

@@ -5,8 +5,10 @@ They need matplotlib: ``pip install 'offload[plot]'``.
 
 from __future__ import annotations
 
+from offload.plot.bandwidth import bandwidth
 from offload.plot.gantt import gantt
 from offload.plot.performance import profiles
+from offload.plot.stages import stages
 from offload.plot.topology import topology
 
-__all__ = ["gantt", "profiles", "topology"]
+__all__ = ["bandwidth", "gantt", "profiles", "stages", "topology"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from offload.errors import OffloadError
+from offload.tiers import tiers_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +16,6 @@ __all__ = ["LINES", "axes_of", "colours", "in_unit", "tiers_of"]
 # Okabe, Ito 2008, "Color universal design": told apart by the colour-blind; in grey by lightness.
 _COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
 LINES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-_TIERS = ("device", "edge", "fog", "cloud")
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -36,15 +36,6 @@ def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
         raise OffloadError(f"pictures need matplotlib, which is not installed; {fix}") from None
     # No window and no global state: a figure that the caller shows or saves.
     return Figure(figsize=(width, height), layout="constrained").subplots()
-
-
-def tiers_of(names: Sequence[str]) -> list[str]:
-    """Tiers from the device to the cloud; others where they first come up, in between."""
-    found = list(dict.fromkeys(names))
-    known = [tier for tier in _TIERS if tier in found]
-    other = [tier for tier in found if tier not in _TIERS]
-    last = known[-1:] if known[-1:] == ["cloud"] else []
-    return [*known[: len(known) - len(last)], *other, *last]
 
 
 def colours(tiers: Sequence[str]) -> dict[str, str]:
