@@ -335,6 +335,7 @@ _TABLE = (
         "on two nodes a true bound of sums, and where those or a path's latency are all that "
         "counts the best plan; else the best placement by cuts between two nodes",
         "Hu, Bao, Wang, Liu 2019, DADS; Stone 1977; see formulations/min_cut.py",
+        helped=False,
     ),
     Entry(
         "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,

@@ -52,10 +52,14 @@ def test_python_of_the_formats_page_makes_one_instance_twice() -> None:
     assert names["same"].graph.edges == names["problem"].graph.edges
 
 
-def test_python_of_the_partitions_page_cuts_where_the_bandwidth_says() -> None:
+def test_python_of_the_partitions_page_cuts_where_the_bandwidth_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     names: dict[str, pd.DataFrame] = {}
-    (block,) = blocks("docs/partition.md", "python")
-    exec(compile(block, "docs/partition.md", "exec"), names)
+    period, cuts_and_stages = blocks("docs/partition.md", "python")
+    exec(compile(period, "docs/partition.md", "exec"), {})
+    assert capsys.readouterr().out == "optimal 17.78990625\n"
+    exec(compile(cuts_and_stages, "docs/partition.md", "exec"), names)
     assert names["stages"]["last"].tolist() == ["pool1", "conv2"]
     cuts = names["sweep"]["cut"].tolist()
     assert (cuts[0], cuts[-1]) == ("conv2", "input")
