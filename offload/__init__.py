@@ -35,6 +35,7 @@ _WHERE = {
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
+    from offload import models as models
     from offload.batching.progress import BatchProgress as BatchProgress
     from offload.batching.running import batch as batch
     from offload.batching.running import load_batch as load_batch
@@ -84,7 +85,12 @@ if TYPE_CHECKING:
     from offload.solver import solve as solve
 
 
+_PARTS = ("models",)  # packages to be had as attributes
+
+
 def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return importlib.import_module(f"offload.{name}")
     try:
         module = _WHERE[name]
     except KeyError:
@@ -95,4 +101,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHERE})
+    return sorted({*globals(), *_WHERE, *_PARTS})
