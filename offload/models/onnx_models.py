@@ -58,5 +58,6 @@ def from_onnx(
     counted("batch", batch)
     for name, size in (sizes or {}).items():
         counted(f"sizes[{name!r}]", size)
-    model = read(os.fspath(path), batch, dict(sizes or {}))
-    return modelled(program_of(model, os.fspath(path), options), options).graph
+    name = os.fspath(path)
+    model, weights = read(name, batch, dict(sizes or {}))
+    return modelled(program_of(model, weights, name, options), options).graph

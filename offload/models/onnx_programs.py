@@ -20,8 +20,14 @@ _SCOPES = "pkg.torch.onnx.name_scopes"  # where PyTorch's exporter writes a node
 _BITS = {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}  # other types have them in their name
 
 
-def read(path: str, batch: int, sizes: Mapping[str, int]) -> Any:
-    """The model of a file, checked, with functions inlined, sizes put in and shapes inferred."""
+Weights = dict[str, tuple[tuple[int, ...], int]]  # shape and type by name
+
+
+def read(path: str, batch: int, sizes: Mapping[str, int]) -> tuple[Any, Weights]:
+    """The model of a file, checked, with functions inlined, sizes put in and shapes inferred.
+
+    Beside it the shapes and types of its weights.
+    """
     onnx = needed.onnx()
     try:
         model = onnx.load(path, load_external_data=False)
@@ -29,17 +35,32 @@ def read(path: str, batch: int, sizes: Mapping[str, int]) -> Any:
         raise OffloadError(f"{path}: cannot be read ({error.strerror})") from None
     except Exception as error:  # protobuf's, which are of several kinds
         raise _broken(path, error) from None
+    weights = {t.name: (tuple(t.dims), t.data_type) for t in model.graph.initializer}
+    _declare_external(onnx, model)
     try:
         onnx.checker.check_model(model)
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
     except Exception as error:  # ValidationError and InferenceError are plain exceptions
         raise _broken(path, error) from None
-    _put_in(model, path, batch, sizes)
+    _put_in(model, path, batch, sizes, weights)
     try:
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        return onnx.shape_inference.infer_shapes(model, data_prop=True), weights
     except Exception as error:
         raise _broken(path, error) from None
+
+
+def _declare_external(onnx: Any, model: Any) -> None:
+    """Make inputs of the weights that are in other files, which need not be here."""
+    graph = model.graph
+    external = [t for t in graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    declared = {value.name for value in graph.input}
+    for tensor in external:
+        if tensor.name not in declared:
+            graph.input.append(
+                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            )
+        graph.initializer.remove(tensor)
 
 
 def _broken(path: str, error: Exception) -> OffloadError:
@@ -47,10 +68,9 @@ def _broken(path: str, error: Exception) -> OffloadError:
     return OffloadError(f"{path}: is no valid ONNX model ({text}); write it again")
 
 
-def _put_in(model: Any, path: str, batch: int, sizes: Mapping[str, int]) -> None:
+def _put_in(model: Any, path: str, batch: int, sizes: Mapping[str, int], weights: Weights) -> None:
     """Numbers for dimensions without one: the batch first, then those with a name."""
     graph = model.graph
-    weights = {tensor.name for tensor in graph.initializer}
     named = dict(sizes)
     free = 0
     for value in graph.input:
@@ -76,24 +96,23 @@ def _put_in(model: Any, path: str, batch: int, sizes: Mapping[str, int]) -> None
         value.type.tensor_type.ClearField("shape")
 
 
-def program_of(model: Any, path: str, options: Options) -> Program:
+def program_of(model: Any, weights: Weights, path: str, options: Options) -> Program:
     """A model, its shapes inferred, as a program."""
     graph = model.graph
-    weights = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
-    shapes: dict[str, tuple[int, ...]] = dict(weights)
+    shapes = {name: shape for name, (shape, _) in weights.items()}
+    types = {name: kind for name, (_, kind) in weights.items()}
     inputs = [value.name for value in graph.input if value.name not in weights]
     for value in (*graph.input, *graph.value_info, *graph.output):
-        kind = value.type.tensor_type
-        if kind.HasField("shape") and value.name not in weights:
-            types[value.name] = kind.elem_type
+        tensor = value.type.tensor_type
+        if tensor.HasField("shape") and value.name not in weights:
+            types[value.name] = tensor.elem_type
             shapes[value.name] = _shape(value, path, value.name in inputs)
     parameters, sizes = {}, {}
     norms = [node for node in graph.node if node.op_type == "BatchNormalization"]
     measured = {name for node in norms for name in node.input[3:5]}  # means and variances
-    for name, shape in weights.items():
-        if len(shape) > 1 or _floating(types[name]):
-            parameters[name] = _size(shape, types[name], options.width, name not in measured)
+    for name, (shape, kind) in weights.items():
+        if len(shape) > 1 or _floating(kind):
+            parameters[name] = _size(shape, kind, options.width, name not in measured)
     operations = []
     for node in graph.node:
         for name in (*node.input, *node.output):

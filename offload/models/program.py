@@ -151,14 +151,14 @@ def _move_later(program: Program, at: list[int], anchors: set[int]) -> None:
             continue
         operation, part = program.operations[position], at[position]
         later = [at[i] for name in operation.gives for i in readers.get(name, ())]
-        # What another reader needs later on moves anyway.
-        alone = [
-            name for name in operation.reads
-            if all(i == position or at[i] <= part for i in readers[name])
-        ]  # fmt: skip
-        cheaper = _bytes(program, alone) < _bytes(program, operation.gives)
-        if part < 0 or (later and cheaper):
-            at[position] = min(later, default=len(anchors) - 1)
+        target = min(later, default=len(anchors) - 1)
+        others = {n: {at[i] for i in readers[n] if i != position} for n in operation.reads}
+        moved = _bytes(program, [n for n in operation.reads if target not in others[n]])
+        given = _bytes(program, operation.gives)
+        # Of equal bytes, rather a tensor that has to move to somewhere later on in any case.
+        anyway = all(max(others[n], default=part) > part for n in operation.reads)
+        if part < 0 or (later and (moved < given or (moved == given and anyway))):
+            at[position] = target
 
 
 def _bytes(program: Program, names: Sequence[str]) -> float:

@@ -36,6 +36,16 @@ class Split:
     _outputs: tuple[tuple[str | None, Any], ...] = field(repr=False)  # name, or a constant
     _out_spec: Any = field(repr=False)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the input's tensors."""
+        return tuple(name for name, _ in self._inputs if name)
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """Names of the tensors that the result is made of."""
+        return tuple(dict.fromkeys(name for name, _ in self._outputs if name))
+
     def inputs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The tensors of a call ``module(*args, **kwargs)`` by the names that stages need.
 
