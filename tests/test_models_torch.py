@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,6 +190,10 @@ def _branchy() -> tuple[Any, tuple[Any, ...]]:
     return Branches().eval(), (torch.zeros(1, 3, 12, 12), torch.zeros(1, 5))
 
 
+def shared_heads(query: Any, key: Any, value: Any) -> Any:
+    return nn.functional.scaled_dot_product_attention(query, key, value, enable_gqa=True)
+
+
 A, B, C = (4, 5), (5, 6), (3, 4, 5)
 
 
@@ -210,6 +216,8 @@ A, B, C = (4, 5), (5, 6), (3, 4, 5)
         (nn.Conv2d(3, 8, 3, 2, 1), [(1, 3, 8, 8)], 2 * 8 * 16 * 27),
         (nn.ConvTranspose2d(3, 8, 2, 2), [(1, 3, 4, 4)], 2 * 16 * 3 * 8 * 4),
         (nn.LSTM(4, 5), [(3, 2, 4)], 2 * 3 * 2 * 4 * 5 * (4 + 5)),
+        (Calls(nn.functional.scaled_dot_product_attention), [(2, 3, 7, 8)] * 3, 4 * 6 * 49 * 8),
+        (Calls(shared_heads), [(2, 6, 7, 8), *[(2, 3, 9, 8)] * 2], 4 * 2 * 6 * 7 * 9 * 8),
         (nn.MultiheadAttention(8, 2), [(6, 1, 8)] * 3, 2 * 4 * 6 * 64 + 4 * 36 * 8),
     ],
 )  # fmt: skip
@@ -249,6 +257,14 @@ def test_what_cannot_be_a_graph_is_one_clear_error(
         from_torch(module, args)
     assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_python_of_the_guide_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        exec(compile(block, "docs/models.md", "exec"), names)
+    assert "camera ('0',) ('input',) -> ('relu',)" in capsys.readouterr().out
 
 
 def test_control_flow_operators_are_refused() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -21,13 +22,15 @@ _NOISY = (
 
 
 def torch() -> Any:
-    """The package torch.
+    """The package torch, with the modules that are used.
 
     Raises
     ------
     SolverUnavailable
         Where it is not installed, or does not load.
     """
+    for part in ("torch.export", "torch.fx", "torch.utils._pytree", "torch.utils.flop_counter"):
+        _needed(part, "PyTorch")
     return _needed("torch", "PyTorch")
 
 
@@ -39,6 +42,8 @@ def onnx() -> Any:
 
 
 def _needed(name: str, title: str) -> Any:
+    if (there := sys.modules.get(name)) is not None:
+        return there
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

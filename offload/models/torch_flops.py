@@ -43,17 +43,14 @@ def flops(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: An
     -----
     The formulas are those of ``torch.utils.flop_counter``: convolutions, matrix products and
     attention, without biases, and attention without regard to masks. Where it has none: ``linear``
-    2 x outputs x inputs each; matrix times vector and inner products 2 x elements of the matrix
-    (vector); ``addbmm`` 2 b m k n; ``_trilinear`` 2 x elements of the product of all three.
+    2 x outputs x inputs each; attention before it is decomposed 2 h n m (d + e) for queries [h, n,
+    d], keys [m, d] and values [m, e], which heads may share; matrix times vector and inner products
+    2 x elements of the matrix (vector); ``addbmm`` 2 b m k n; ``_trilinear`` 2 x elements of the
+    product of all three.
     """
     packet: Any = getattr(target, "_overloadpacket", target)
     torch = needed.torch()
-    from torch.utils.flop_counter import flop_registry
-
-    aten = torch.ops.aten
-    if packet is aten.scaled_dot_product_attention:
-        packet = aten._scaled_dot_product_flash_attention  # the same sum, q k^T and then p v
-        args, kwargs = args[:3], {}
+    aten, flop_registry = torch.ops.aten, torch.utils.flop_counter.flop_registry
     if packet in flop_registry:
         return float(flop_registry[packet](*args, **kwargs, out_val=result))
     work = _ours(aten, packet, args, result)
@@ -65,6 +62,10 @@ def _ours(aten: Any, packet: Any, args: tuple[Any, ...], result: Any) -> int | N
     work: int | None = None
     if packet is aten.linear:
         work = result.numel() * args[0].shape[-1]
+    elif packet is aten.scaled_dot_product_attention:
+        query, key, value = args[:3]
+        rows = query.numel() // query.shape[-1]
+        work = rows * key.shape[-2] * (query.shape[-1] + value.shape[-1])
     elif packet in (aten.mv, aten.dot, aten.vdot):
         work = args[0].numel()
     elif packet is aten.addmv:
