@@ -168,7 +168,7 @@ def run(
     return split.result(tensors), medians, statistics.median(wholes[WARM_UP:])
 
 
-def plan_for(graph: offload.Graph, nodes: int, seconds: float = 10.0) -> offload.Plan:
+def plan_for(graph: offload.Graph, nodes: int, seconds: float = 3.0) -> offload.Plan:
     """The plan with the least period over some nodes of this machine's kind, pipes between them."""
     ids = [f"node{k}" for k in range(nodes)]
     links = [

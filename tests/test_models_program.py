@@ -216,6 +216,8 @@ def test_blocks_are_modules_where_the_number_allows(blocks: int) -> None:
         ({"blocks": 2.5}, "blocks: must be an integer"),
         ({"pin": "tier:device"}, r"write \('tier:device',\)"),
         ({"pin": (1,)}, "pin: must be selectors"),
+        ({"pin": ()}, "pin: must be selectors"),
+        ({"pin": 7}, "pin: must be selectors"),
         ({"dtype": "float12"}, "dtype: unknown, got 'float12'"),
         ({"dtype": 0}, "dtype: unknown"),
         ({"elementwise": 1}, "elementwise: must be True or False"),

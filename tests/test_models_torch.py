@@ -267,6 +267,11 @@ def test_python_of_the_guide_runs_as_it_stands(capsys: pytest.CaptureFixture[str
     assert "camera ('0',) ('input',) -> ('relu',)" in capsys.readouterr().out
 
 
+def test_keyword_inputs_that_are_no_dictionary_are_named() -> None:
+    with pytest.raises(offload.OffloadError, match=r"kwargs must be a dictionary.*got list"):
+        from_torch(nn.Linear(3, 4), (), [torch.zeros(2, 3)])  # type: ignore[arg-type]
+
+
 def test_control_flow_operators_are_refused() -> None:
     def either(x: Any) -> Any:
         return torch.cond(x.sum() > 0, lambda x: x @ x, lambda x: x + 1, (x,))

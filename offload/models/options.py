@@ -44,7 +44,8 @@ def checked_options(
         counted("blocks", blocks)
     if isinstance(pin, str):
         raise OffloadError(f"pin: must be a list of selectors, got {pin!r}; write ({pin!r},)")
-    if pin is not None and not all(isinstance(selector, str) and selector for selector in pin):
+    listed = isinstance(pin, tuple | list) and bool(pin)
+    if pin is not None and not (listed and all(isinstance(name, str) and name for name in pin)):
         raise OffloadError(
             f"pin: must be selectors of nodes, got {pin!r}; write ('tier:device',), or None for a"
             " graph without the ends"

@@ -36,6 +36,10 @@ def exported(
             f"{caller}: args must be a tuple of the module's inputs, got {type(args).__name__};"
             " write (x,)"
         )
+    if kwargs is not None and not isinstance(kwargs, Mapping):
+        raise OffloadError(
+            f"{caller}: kwargs must be a dictionary of inputs by name, got {type(kwargs).__name__}"
+        )
     given, named = tuple(args), dict(kwargs or {})
     table = torch.export.default_decompositions()
     for kept in kept_whole():
