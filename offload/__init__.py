@@ -39,6 +39,7 @@ __all__ = ["__version__", *_WHERE]
 if TYPE_CHECKING:
     from formulations.replicated_stages import replicated_stages as replicated_stages
     from offload.bandwidth_sweep import sweep_bandwidth as sweep_bandwidth
+    from offload import models as models
     from offload.batching.progress import BatchProgress as BatchProgress
     from offload.batching.running import batch as batch
     from offload.batching.running import load_batch as load_batch
@@ -89,7 +90,12 @@ if TYPE_CHECKING:
     from offload.stage_table import stages as stages
 
 
+_PARTS = ("models",)  # packages to be had as attributes
+
+
 def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return importlib.import_module(f"offload.{name}")
     try:
         module = _WHERE[name]
     except KeyError:
@@ -100,4 +106,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHERE})
+    return sorted({*globals(), *_WHERE, *_PARTS})

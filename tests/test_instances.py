@@ -30,7 +30,7 @@ DATA = Path(os.environ.get("OFFLOAD_DATA") or ROOT.parent / "shared" / "data")
 
 FILES = sorted(INSTANCES.glob("*.json"))
 NAMES = [path.stem for path in FILES]
-WITHOUT_DATA = ("papers", "crossing_12", "crossing_40")
+WITHOUT_DATA = ("papers", "crossing_12", "crossing_40", "models")
 SCRIPTS = (*WITHOUT_DATA, "dagbench", "bert24", "melbourne", "polska", "published")
 LARGEST, ALTOGETHER = 300_000, 1_500_000  # bytes
 
@@ -52,6 +52,8 @@ STATED = {
     "melbourne-edge-users": (30 * 3, 30 * 2, 30 + 11 + 2, None),
     "crossing-12": (12, None, 3 + 3, None),
     "crossing-40": (40, None, 8 + 6, None),
+    "resnet50-blocks": (18 + 2, 18 + 1, 3, 2),
+    "decoder12-pipeline": (13 + 2, 13 + 1, 5, 5),
     "edge-n20-m10-ccr10": (20, None, 10, 90),
     "edge-n40-m6-ccr10": (40, None, 6, 30),
     "saga-rand-n20-m4": (20, None, 4, 6),
@@ -79,9 +81,11 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def script(name: str) -> ModuleType:
-    """A script's module; without the data that it reads, the test is skipped."""
+    """A script's module; without the data or package that it needs, the test is skipped."""
     if name not in WITHOUT_DATA and not DATA.is_dir():
         pytest.skip(f"the benchmark data is not at {DATA}; set OFFLOAD_DATA")
+    if name == "models":
+        pytest.importorskip("torch", reason="PyTorch is not installed (extra models)")
     return importlib.import_module(name)
 
 
@@ -230,6 +234,14 @@ def test_crossing_40_adds_contention_and_nothing_else() -> None:
     problem = load("crossing-40")
     assert set(features_used(problem)) == CROSSING | {"channels"}
     assert any(link.duplex == "half" and link.channels == 1 for link in problem.network.links)
+
+
+def test_best_plan_of_resnet_50_uses_device_edge_and_cloud() -> None:
+    result = solve(load("resnet50-blocks"), method="cpsat", time_limit=120)
+    assert result.status == "optimal"
+    assert result.objective == pytest.approx(0.050086, rel=1e-4)
+    assert result.plan is not None
+    assert tiers(result.plan.problem, result.plan.nodes) == {"device", "edge", "cloud"}
 
 
 def test_plan_of_crossing_40_within_its_limits_is_known() -> None:
