@@ -38,8 +38,8 @@ __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
     from formulations.replicated_stages import replicated_stages as replicated_stages
-    from offload.bandwidth_sweep import sweep_bandwidth as sweep_bandwidth
     from offload import models as models
+    from offload.bandwidth_sweep import sweep_bandwidth as sweep_bandwidth
     from offload.batching.progress import BatchProgress as BatchProgress
     from offload.batching.running import batch as batch
     from offload.batching.running import load_batch as load_batch
