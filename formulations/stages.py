@@ -77,10 +77,6 @@ _TURNS = 4  # of local search and stages cut anew
 def solve(request: Request) -> Answer:
     """Cut the order into stages, search on where the rule leaves room, and bound."""
     answer = Answer(request.start)
-    weights = {metric for metric, weight in request.goal.minimize.items() if weight > 0}
-    if weights != {"period"}:
-        answer.reason = "made for the period alone"
-        return answer
     stages = _Stages(request)
     try:
         stages.bound_by_weights()

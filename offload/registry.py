@@ -151,6 +151,8 @@ class Entry:
         Whether it runs other exact methods, and needs one that honours all of an instance.
     helped
         Whether a plan of the heuristics helps it; if not, it is given none.
+    goals
+        The metrics that it can minimize; all of them where none is named.
     """
 
     name: str
@@ -162,6 +164,7 @@ class Entry:
     options: Mapping[str, str] = field(default_factory=dict)
     chooses: bool = False
     helped: bool = True
+    goals: frozenset[str] = frozenset()
 
     def lacks(self, used: Sequence[str]) -> list[str]:
         """Which of the features that an instance uses it does not honour (together)."""
@@ -324,11 +327,10 @@ _TABLE = (
     ),
     Entry(
         "stages", "formulations.stages:solve", "bound", _WHOLE,
-        "for the period alone; the best contiguous stages and a true bound where nodes are joined "
-        "alike",
+        "the best contiguous stages and a true bound where nodes are joined alike",
         "Tarnawski et al. 2020, section 5.1; see formulations/stages.py",
         {"ideals": "ideals of the order at most (default 50000); more are narrowed to fewer"},
-        helped=False,
+        helped=False, goals=frozenset({"period"}),
     ),
     Entry(
         "min-cut", "formulations.min_cut:solve", "bound", _WHOLE,

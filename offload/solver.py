@@ -298,8 +298,10 @@ def _refuse_all(problem: Problem, goal: Goal) -> None:
 
 
 def missing_features(problem: Problem, goal: Goal, entry: Entry) -> list[str]:
-    """What an instance uses under a goal and a method does not honour."""
-    return entry.lacks(features_used(problem, goal))
+    """What an instance uses under a goal and a method does not honour, its metrics included."""
+    metrics = [metric for metric, weight in goal.minimize.items() if weight > 0]
+    foreign = [f"minimizing {metric}" for metric in metrics if metric not in entry.goals]
+    return entry.lacks(features_used(problem, goal)) + (foreign if entry.goals else [])
 
 
 def _take_start(judge: _Judge, start: Plan) -> None:

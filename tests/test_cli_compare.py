@@ -9,7 +9,8 @@ from command_line import run, street, write
 
 import offload
 from offload import registry
-from offload.features import features_used
+from offload.features import goal_of
+from offload.solver import missing_features
 
 
 @pytest.fixture
@@ -50,7 +51,8 @@ def test_methods_that_do_not_honour_the_instance_are_left_out_with_the_reason(he
     problem = base.replace(name="split", graph=offload.Graph(tuple(tasks)))
     write(here, problem)
     missing = {
-        entry.name: entry.lacks(features_used(problem)) for entry in registry.entries().values()
+        entry.name: missing_features(problem, goal_of(problem), entry)
+        for entry in registry.entries().values()
     }
     left_out = {name: features for name, features in missing.items() if features}
     assert "heft" in left_out
