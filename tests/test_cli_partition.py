@@ -230,7 +230,6 @@ def test_an_onnx_file_is_a_model(here: Path, models: list[Any]) -> None:
         (("net.onnx", "-n", "street.json"), "net.onnx: no such file"),
         (("nets.py:net", "-n", "nowhere"), "family: no network of that name, got 'nowhere'"),
         (("nets.py:net", "-n", "no.json"), "no.json: no such file"),
-        (("nets.py:net", "-n", "street.json", "--batch", 2), "--batch: is for ONNX files, got 2"),
         (("nets.py:net", "-n", "flat.json"), "--pin: is needed: the network has no device"),
         (("nets.py:net", "-n", "street.json", "--speed", 2), "--speed: is for files of other"),
     ],

@@ -278,3 +278,20 @@ def test_control_flow_operators_are_refused() -> None:
 
     with pytest.raises(offload.OffloadError, match="control flow in the graph"):
         from_torch(Calls(either), (torch.zeros(3, 3),))
+
+
+def test_a_batch_scales_work_and_activations_and_no_parameters() -> None:
+    module = Calls(lambda x, scale: torch.relu(x) * scale @ torch.ones(8, 4))
+    args = (torch.ones(2, 8), torch.ones(1, 8))
+    one, four = from_torch(module, args), from_torch(module, args, batch=8)
+    assert work(four) == 4 * work(one) > 0
+    sizes = [{(e.src, e.dst, e.item): e.bytes for e in graph.edges} for graph in (one, four)]
+    ratios = {key: sizes[1][key] / size for key, size in sizes[0].items()}
+    assert set(ratios.values()) == {1.0, 4.0}  # the second input is of no batch
+
+
+@pytest.mark.parametrize("args", [(), (torch.ones(()),)])
+def test_a_batch_needs_an_input_that_has_one(args: tuple[Any, ...]) -> None:
+    module = Calls(lambda *inputs: torch.ones(3) @ torch.ones(3))
+    with pytest.raises(offload.OffloadError, match="batch needs a first input"):
+        from_torch(module, args, batch=2)

@@ -93,7 +93,7 @@ def command(
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(parser=whole("--batch", 1), metavar="N", help="Of an ONNX file: batch size."),
+        typer.Option(parser=whole("--batch", 1), metavar="N", help="Of a model: batch size."),
     ] = None,
     pin: Annotated[
         list[str] | None,

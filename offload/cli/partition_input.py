@@ -141,9 +141,6 @@ def _graph(source: str, options: dict[str, Any]) -> Graph:
             raise OffloadError(f"{source}: no such file; check the path")
         graph = models.from_onnx(source, **options)
         return graph
-    if "batch" in options:
-        fix = "give the function's inputs the batch"
-        raise wrong("--batch", "is for ONNX files", options["batch"], fix)
     module, inputs, named = _made(source)
     graph = models.from_torch(module, inputs, named, **options)
     return graph

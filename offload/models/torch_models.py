@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from offload.models.graphs import modelled
-from offload.models.options import PIN, checked_options
+from offload.models.options import PIN, checked_options, counted
 from offload.models.torch_programs import exported, program_of
 from offload.problem import Graph
 
@@ -18,6 +18,7 @@ def from_torch(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
+    batch: int | None = None,
     blocks: int | None = None,
     pin: Sequence[str] | None = PIN,
     dtype: Any = None,
@@ -35,8 +36,11 @@ def from_torch(
     module : torch.nn.Module
         In the mode, training or evaluation, that it is in; mostly ``module.eval()`` is meant.
     args, kwargs
-        Inputs as ``module(*args, **kwargs)`` takes them. Their shapes count, the batch too, and
-        not what is in them. For a module on the meta device they are moved there.
+        Inputs as ``module(*args, **kwargs)`` takes them. Their shapes count, and not what is in
+        them. For a module on the meta device they are moved there.
+    batch
+        As if the inputs were of a batch of so many: in place of the first dimension of the first
+        tensor, and of all others whose first dimension is as long. By default that of the inputs.
     blocks
         At most so many tasks that compute, made by grouping operations by module; by default one
         task an operation with work, those without work contracted into it.
@@ -73,5 +77,7 @@ def from_torch(
         Where PyTorch is not installed.
     """
     options = checked_options(blocks, pin, dtype, elementwise, training, contiguous)
-    found = exported(module, args, kwargs, "from_torch")
+    if batch is not None:
+        counted("batch", batch)
+    found = exported(module, args, kwargs, "from_torch", batch)
     return modelled(program_of(found, module, options), options).graph

@@ -16,7 +16,11 @@ __all__ = ["calls", "exported", "program_of", "tied_names"]
 
 
 def exported(
-    module: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, caller: str
+    module: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    caller: str,
+    batch: int | None = None,
 ) -> Any:
     """The module as a decomposed ``torch.export.ExportedProgram``.
 
@@ -41,6 +45,8 @@ def exported(
             f"{caller}: kwargs must be a dictionary of inputs by name, got {type(kwargs).__name__}"
         )
     given, named = tuple(args), dict(kwargs or {})
+    if batch is not None:
+        given, named = _of_batch(torch, (given, named), batch, caller)
     table = torch.export.default_decompositions()
     for kept in kept_whole():
         table.pop(kept, None)
@@ -66,6 +72,25 @@ def _on_meta(torch: Any, inputs: Any) -> Any:
         return value.to("meta") if isinstance(value, torch.Tensor) else value
 
     return torch.utils._pytree.tree_map(moved, inputs)
+
+
+def _of_batch(torch: Any, inputs: Any, batch: int, caller: str) -> Any:
+    """Inputs of another batch, of zeros, which are valid positions in any table too."""
+    tree = torch.utils._pytree
+    leaves = [leaf for leaf in tree.tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
+    if not leaves or not leaves[0].dim():
+        raise OffloadError(
+            f"{caller}: batch needs a first input with a first dimension, got"
+            f" {tuple(leaves[0].shape) if leaves else 'no tensor'}; give inputs of that batch"
+        )
+    known = leaves[0].shape[0]
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, torch.Tensor) and value.dim() and value.shape[0] == known:
+            return value.new_zeros((batch, *value.shape[1:]))
+        return value
+
+    return tree.tree_map(filled, inputs)
 
 
 def _reason(torch: Any, module: Any, error: Exception) -> str:
