@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import sys
@@ -17,8 +16,6 @@ from command_line import run, street, write
 
 import offload
 from offload import Edge, Graph, Group, Task
-
-HAS_MODELS = importlib.util.find_spec("offload.models") is not None
 
 
 @pytest.fixture
@@ -252,14 +249,6 @@ def test_what_is_wrong_with_a_model_is_one_line(
     assert len(outcome.err.splitlines()) == 1
 
 
-@pytest.mark.skipif(HAS_MODELS, reason="offload.models is part of this tree")
-def test_without_the_part_for_models_it_says_so(here: Path) -> None:
-    outcome = run("partition", "nets.py:net", "-n", "street.json")
-    assert outcome.status == 2
-    assert "error: nets.py:net: this installation cannot read models" in outcome.err
-
-
-@pytest.mark.skipif(not HAS_MODELS, reason="offload.models is not part of this tree")
 def test_a_module_of_torch_is_partitioned(here: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     (here / "nets.py").write_text(

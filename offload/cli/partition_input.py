@@ -126,24 +126,14 @@ def _name(source: str) -> str:
 
 def _graph(source: str, options: dict[str, Any]) -> Graph:
     """The task graph of a model."""
-    try:
-        models = importlib.import_module("offload.models")
-    except ModuleNotFoundError as error:
-        if error.name != "offload.models":
-            raise
-        raise OffloadError(
-            f"{source}: this installation cannot read models; install offload with its part "
-            "offload.models, or give an instance file"
-        ) from None
-    graph: Graph
+    from offload import models
+
     if source.lower().endswith(".onnx"):
         if not Path(source).is_file():
             raise OffloadError(f"{source}: no such file; check the path")
-        graph = models.from_onnx(source, **options)
-        return graph
+        return models.from_onnx(source, **options)
     module, inputs, named = _made(source)
-    graph = models.from_torch(module, inputs, named, **options)
-    return graph
+    return models.from_torch(module, inputs, named, **options)
 
 
 def _made(source: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:

@@ -125,11 +125,9 @@ def sweep_table(frame: pd.DataFrame) -> Table:
             quantity(row["bandwidth"], "B/s", 4), values[0],
             str(row["status"]), _after(row), _amount(row["bytes"], "B"), *values[1:],
         ])  # fmt: skip
-    headers = [
-        "bandwidth", describe(minimize), "status", "cut after", "moved",
-        f"all on {frame.attrs['device']}", f"all on {frame.attrs['cloud']}",
-    ]  # fmt: skip
-    return table(headers, rows, left=("status", "cut after"), wrap=("cut after",))
+    alone = [f"all on {frame.attrs[place]}" for place in ("device", "cloud")]
+    headers = ["bandwidth", describe(minimize), "status", "cut after", "moved", *alone]
+    return table(headers, rows, left=("status", "cut after"), wrap=("cut after", *alone))
 
 
 def _after(row: Mapping[Hashable, Any]) -> str:
