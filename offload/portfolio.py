@@ -43,7 +43,8 @@ _STAGING = 0.6  # of it for stages, where the period alone counts
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _SMALL = 30  # tasks up to which an exact method soon does better
 _AT_MOST = 1.25e-6  # seconds of it, times tasks ** 4, at most, where the fastest search applies
-_PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit
+_PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit,
+_PATIENCE_TASK = 0.5  # and for each task, so that what is small is soon handed on
 _TRYING = 0.05  # of the time where heuristics found no plan: for a search, for an exact method, or
 _TRIED = 5  # so much work where no clock may end it
 _RESCUING = 0.3  # of the time for a plan that keeps the limits, where heuristics found none
@@ -327,7 +328,8 @@ def _for_a_while(request: Request, share: float, work: float, most: float = inf)
     """A request for a part of the time; of work instead where no clock may change the answer."""
     if request.threads == 1:
         return replace(request, work_limit=min(work, request.work_limit or inf))
-    seconds = min(share * request.seconds_left, most, _PATIENCE)
+    patience = min(_PATIENCE, 1.0 + _PATIENCE_TASK * request.problem.tables.tasks)
+    seconds = min(share * request.seconds_left, most, patience)
     return replace(request, deadline=min(request.deadline, time.monotonic() + seconds))
 
 
