@@ -6,6 +6,8 @@ between two moments is the difference of two ideals (Tarnawski et al. 2020, sect
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,6 +96,8 @@ class Ideals:
         Predecessors of each element, as bits.
     most
         No more are counted than that: ``bits`` is empty where there are.
+    go_on
+        Called now and then; may raise.
 
     Attributes
     ----------
@@ -101,7 +105,9 @@ class Ideals:
         Each as an integer with a bit an element.
     """
 
-    def __init__(self, before: list[int], most: int) -> None:
+    def __init__(
+        self, before: list[int], most: int, go_on: Callable[[], None] = lambda: None
+    ) -> None:
         number = len(before)
         after: list[list[int]] = [[] for _ in range(number)]
         for v, bits in enumerate(before):
@@ -111,6 +117,7 @@ class Ideals:
         self.bits = [0]
         level: dict[int, tuple[int, ...]] = {0: first}
         while level:
+            go_on()
             larger: dict[int, tuple[int, ...]] = {}
             for ideal, ready in level.items():
                 for v in ready:

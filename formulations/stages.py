@@ -36,6 +36,7 @@ device placement of DNN graph operators", sections 4 and 5.1. Gates and the boun
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf, isfinite
 
@@ -57,6 +58,7 @@ from formulations.stage_table import Table
 from formulations.stage_units import StageUnits
 from formulations.stage_weights import least_load
 from offload.bounds import proved
+from offload.heuristics.fill import fill
 from offload.heuristics.placements import Placements
 from offload.plan import Plan
 from offload.registry import Answer, Request, Stopped
@@ -65,6 +67,7 @@ from offload.retiming import retime
 __all__ = ["solve"]
 
 _IDEALS = 50_000
+_UNITS = 5_000  # above which tables of ideals take too much memory: local search is left
 _MARGIN = 1e-9  # of a bound: sums over ideals are rounded
 _HEAVY = 12  # units whose least load is looked for, whatever the order
 _MOVES = 3_000  # of local search, a unit
@@ -79,10 +82,13 @@ def solve(request: Request) -> Answer:
     answer = Answer(request.start)
     stages = _Stages(request)
     try:
-        stages.bound_by_weights()
-        stages.cut()
-        if not stages.done:
-            stages.bound_by_chains()
+        stages.fill()
+        if stages.units.number <= _UNITS:
+            stages.bound_by_weights()
+            if not stages.done:
+                stages.cut()
+            if not stages.done:
+                stages.bound_by_chains()
         if not stages.done:
             stages.search()
     except Stopped as stop:
@@ -114,6 +120,8 @@ class _Stages:
         self.units = StageUnits(self.tables, self.placements, self.unit, count)
         self.order = order_for_plans(self.tables, self.placements)
         self.place: NDArray[np.int64] | None = None  # node of each unit in the best plan
+        if self.plan is not None:
+            self._keep(self.plan)
 
     @property
     def value(self) -> float:
@@ -125,10 +133,6 @@ class _Stages:
         """Whether plan and bound meet."""
         return self.plan is not None and proved(self.value, self.bound, self.request.gap)
 
-    @property
-    def _ceiling(self) -> float:
-        return self.value / self.weight
-
     def _raise(self, period: float) -> None:
         bound = period * self.weight * (1 - _MARGIN)
         if bound > self.bound:
@@ -137,16 +141,26 @@ class _Stages:
 
     # -- plans -----------------------------------------------------------------------------------
 
+    def fill(self) -> None:
+        """A first plan, which prunes all that comes: nodes filled in turn."""
+        plan = fill(self.request).plan
+        if plan is not None and plan.objective(self.request.goal.minimize) < self.value:
+            self._keep(plan)
+
+    def _keep(self, plan: Plan) -> None:
+        self.plan, self.place = plan, np.zeros(self.units.number, np.int64)
+        self.place[self.unit] = plan.nodes
+
     def cut(self) -> None:
         """The best chain of stages: along linear orders first, then over all ideals."""
         order, home, go_on = self.order, self._homes(), self.request.go_on
         units = StageUnits(self.tables, self.placements, home[self.unit], order.number)
-        found = inf
+        found = self.value / self.weight
         lines = linear_orders(order.before)
         for line in lines:
             table = Table(units, Ideals(narrowed(order.before, line, 0), order.number + 1))
             found = self._take(best_chain(table, found, go_on), home, units, found)
-        whole = Ideals(order.before, self.most)
+        whole = Ideals(order.before, self.most, go_on)
         if whole.bits:
             self._take(best_chain(Table(units, whole), found, go_on), home, units, found)
             return
@@ -162,7 +176,7 @@ class _Stages:
             for most in (max(self.most // 20, least), max(self.most, least)):  # soon a good plan
                 for line in lines:
                     in_time()
-                    ideals = Ideals(_narrowed_to(order.before, line, most), most)
+                    ideals = _narrowed_to(order.before, line, most, in_time)
                     table = Table(units, ideals)
                     found = self._take(best_chain(table, found, in_time), home, units, found)
 
@@ -201,7 +215,7 @@ class _Stages:
         better = plan.objective(self.request.goal.minimize) < self.value
         if not better or not self.request.keeps(plan):
             return False
-        self.plan, self.place = plan, place
+        self._keep(plan)
         self.request.report(plan, None)
         return True
 
@@ -252,12 +266,12 @@ class _Stages:
         order = order_for_bounds(self.tables, self.placements)
         if order is None or self.plan is None:
             return
-        ideals = Ideals(order.before, self.most)
+        ideals = Ideals(order.before, self.most, self.request.go_on)
         if not ideals.bits:
             return
         units = StageUnits(self.tables, self.placements, order.of_task, order.number)
         table = Table(units, ideals)
-        ceiling = self._ceiling * (1 - _MARGIN)
+        ceiling = self.value / self.weight * (1 - _MARGIN)
         members = table.members.astype(np.int64)
         segment: NDArray[np.int64] = members @ order.gates.astype(np.int64)
         heavy = np.zeros(order.number, np.int64)
@@ -284,13 +298,17 @@ class _Stages:
         return found
 
 
-def _narrowed_to(before: list[int], line: list[int], most: int) -> list[int]:
-    """The widest order along a linear one that has so few ideals."""
+def _narrowed_to(
+    before: list[int], line: list[int], most: int, go_on: Callable[[], None]
+) -> Ideals:
+    """Ideals of the widest order along a linear one that has so few."""
     low, high = 0, len(line)
+    found = Ideals(narrowed(before, line, low), most, go_on)
     while high - low > 1:
         middle = (low + high) // 2
-        if Ideals(narrowed(before, line, middle), most).bits:
-            low = middle
+        ideals = Ideals(narrowed(before, line, middle), most, go_on)
+        if ideals.bits:
+            low, found = middle, ideals
         else:
             high = middle
-    return narrowed(before, line, low)
+    return found
