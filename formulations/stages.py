@@ -68,6 +68,7 @@ __all__ = ["solve"]
 
 _IDEALS = 50_000
 _UNITS = 5_000  # above which tables of ideals take too much memory: local search is left
+_BOUNDED = 1_500  # likewise for the order for bounds, which has an arc for each path
 _MARGIN = 1e-9  # of a bound: sums over ideals are rounded
 _HEAVY = 12  # units whose least load is looked for, whatever the order
 _MOVES = 3_000  # of local search, a unit
@@ -263,8 +264,10 @@ class _Stages:
 
     def bound_by_chains(self) -> None:
         """The least load of chains in which several nodes may share what is between gates."""
+        if self.plan is None or self.units.number > _BOUNDED:
+            return
         order = order_for_bounds(self.tables, self.placements)
-        if order is None or self.plan is None:
+        if order is None:
             return
         ideals = Ideals(order.before, self.most, self.request.go_on)
         if not ideals.bits:
