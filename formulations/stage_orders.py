@@ -8,8 +8,8 @@ Tasks that must be together are one unit. Two orders are made of what a group "c
   tasks of training follow their forward ones.
 - the order for bounds: of each unit only the tasks that have something before and behind them
   outside the unit, or else the one with most; they are its core. A unit comes before another if a
-  path leads from core to core. Only such paths are looked at: fewer than the rule forbids to leave a
-  node and come back, so that no plan is lost.
+  path leads from core to core. Only such paths are looked at, fewer than the rule forbids to leave
+  a node and come back, so that no plan is lost.
 
 A gate is a unit with a core task t such that the core of each other unit is wholly before t or
 wholly behind it. Let S be units on one node, no path of core tasks leaving S and coming back.
