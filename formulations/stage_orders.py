@@ -4,8 +4,8 @@ Tasks that must be together are one unit. Two orders are made of what a group "c
 
 - the order for plans: a unit comes before another if an edge leads from a named task of the one to
   one of the other. Units without named tasks are left out; they may be anywhere. Without such a
-  group the edges that lead onward in the file's topological order make the order, so that backward
-  tasks of training follow their forward ones.
+  group all edges make the order, or, where units would be on cycles, as forward and backward tasks
+  of training are, those that lead onward by where units are first needed.
 - the order for bounds: of each unit only the tasks that have something before and behind them
   outside the unit, or else the one with most; they are its core. A unit comes before another if a
   path leads from core to core. Only such paths are looked at, fewer than the rule forbids to leave
@@ -90,15 +90,13 @@ def order_for_plans(tables: Tables, placements: Placements) -> Order:
         inner = named[tables.edge_src] & named[tables.edge_dst]
         kept[unit[named]] = True
     else:
-        turn = np.empty(tables.tasks, np.int64)
-        turn[tables.topological] = np.arange(tables.tasks)
-        first = np.full(count, tables.tasks, np.int64)
-        np.minimum.at(first, unit, turn)
-        inner = first[src] < first[dst]
+        inner = np.ones(tables.edges, bool)
+        if len(np.unique(_cycles(count, src, dst))) < count:
+            rank = _ranks(tables, unit, count)
+            inner = rank[src] < rank[dst]
         kept[:] = True
     inner &= src != dst
-    graph = csr_array((np.ones(int(inner.sum())), (src[inner], dst[inner])), shape=(count, count))
-    _, label = connected_components(graph, directed=True, connection="strong")
+    label = _cycles(count, src[inner], dst[inner])
     # Numbered by the first unit that is kept, so that ties fall by position.
     labels, first_of = np.unique(label[kept], return_index=True)
     number = np.full(int(label.max(initial=-1)) + 1, -1, np.int64)
@@ -108,6 +106,35 @@ def order_for_plans(tables: Tables, placements: Placements) -> Order:
     apart = src != dst
     before = bits_of(src[apart], dst[apart], len(labels))
     return Order(label[unit].astype(np.int64), len(labels), before, np.zeros(len(labels), bool))
+
+
+def _cycles(count: int, src: NDArray[np.int64], dst: NDArray[np.int64]) -> NDArray[np.integer]:
+    """A number for each unit, the same for those on a cycle with each other."""
+    graph = csr_array((np.ones(len(src)), (src, dst)), shape=(count, count))
+    _, label = connected_components(graph, directed=True, connection="strong")
+    return np.asarray(label)
+
+
+def _ranks(tables: Tables, unit: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Units by how far from the beginning they are first needed; int64[U].
+
+    That is the length of the longest path to a task of the unit that waits for another unit. So
+    backward tasks, which wait for long, and parameters, which wait for nothing, do not count.
+    """
+    level = np.zeros(tables.tasks, np.int64)
+    for j in tables.topological.tolist():
+        edges = tables.incoming.of(j)
+        if len(edges):
+            level[j] = level[tables.edge_src[edges]].max() + 1
+    waits = np.zeros(tables.tasks, bool)
+    waits[tables.edge_dst[unit[tables.edge_src] != unit[tables.edge_dst]]] = True
+    first = np.full(count, tables.tasks, np.int64)
+    np.minimum.at(first, unit[waits], level[waits])
+    lacking = first == tables.tasks
+    np.minimum.at(first, unit[lacking[unit]], level[lacking[unit]])
+    rank = np.empty(count, np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(count)
+    return rank
 
 
 def order_for_bounds(tables: Tables, placements: Placements) -> Order | None:
