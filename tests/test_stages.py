@@ -87,6 +87,20 @@ def test_bounds_and_plans_against_all_placements(block: int, contiguous: bool) -
     assert proved >= 20
 
 
+def test_without_contiguity_the_period_is_no_longer() -> None:
+    compared = 0
+    for seed in range(40):
+        bound, free = (
+            offload.solve(drawn(seed, contiguous=contiguous), "stages", explain=0).objective
+            for contiguous in (True, False)
+        )
+        if bound is not None:
+            compared += 1
+            assert free is not None
+            assert free <= bound * (1 + 1e-9), seed
+    assert compared > 20
+
+
 def test_two_nodes_that_send_to_each_other_are_no_chain_of_stages() -> None:
     # Two chains a1-a2 and b1-b2: {a1, b2} and {b1, a2} are convex, and neither comes first.
     times = {"a1": 4.0, "a2": 3.0, "b1": 3.0, "b2": 2.0}
