@@ -4,8 +4,8 @@ Tasks that must be together are one unit. Two orders are made of what a group "c
 
 - the order for plans: a unit comes before another if an edge leads from a named task of the one to
   one of the other. Units without named tasks are left out; they may be anywhere. Without such a
-  group all edges make the order, or, where units would be on cycles, as forward and backward tasks
-  of training are, those that lead onward by where units are first needed.
+  group all tasks are named but the backward ones of training: those to which a path leads from
+  another task of their unit, through other units, and what comes behind them.
 - the order for bounds: of each unit only the tasks that have something before and behind them
   outside the unit, or else the one with most; they are its core. A unit comes before another if a
   path leads from core to core. Only such paths are looked at, fewer than the rule forbids to leave
@@ -85,16 +85,9 @@ def order_for_plans(tables: Tables, placements: Placements) -> Order:
     count = int(unit.max(initial=-1)) + 1
     src, dst = unit[tables.edge_src], unit[tables.edge_dst]
     kept = np.zeros(count, bool)
-    if groups:
-        named = np.logical_or.reduce(groups)
-        inner = named[tables.edge_src] & named[tables.edge_dst]
-        kept[unit[named]] = True
-    else:
-        inner = np.ones(tables.edges, bool)
-        if len(np.unique(_cycles(count, src, dst))) < count:
-            rank = _ranks(tables, unit, count)
-            inner = rank[src] < rank[dst]
-        kept[:] = True
+    named = np.logical_or.reduce(groups) if groups else ~_backward(tables, unit)
+    inner = named[tables.edge_src] & named[tables.edge_dst]
+    kept[unit[named]] = True
     inner &= src != dst
     label = _cycles(count, src[inner], dst[inner])
     # Numbered by the first unit that is kept, so that ties fall by position.
@@ -115,26 +108,21 @@ def _cycles(count: int, src: NDArray[np.int64], dst: NDArray[np.int64]) -> NDArr
     return np.asarray(label)
 
 
-def _ranks(tables: Tables, unit: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Units by how far from the beginning they are first needed; int64[U].
+def _backward(tables: Tables, unit: NDArray[np.int64]) -> BoolArray:
+    """Tasks to which a path leads from their own unit through others, and all behind; bool[T].
 
-    That is the length of the longest path to a task of the unit that waits for another unit. So
-    backward tasks, which wait for long, and parameters, which wait for nothing, do not count.
+    Of training these are the backward tasks, whose units begin with forward ones.
     """
-    level = np.zeros(tables.tasks, np.int64)
-    for j in tables.topological.tolist():
-        edges = tables.incoming.of(j)
-        if len(edges):
-            level[j] = level[tables.edge_src[edges]].max() + 1
-    waits = np.zeros(tables.tasks, bool)
-    waits[tables.edge_dst[unit[tables.edge_src] != unit[tables.edge_dst]]] = True
-    first = np.full(count, tables.tasks, np.int64)
-    np.minimum.at(first, unit[waits], level[waits])
-    lacking = first == tables.tasks
-    np.minimum.at(first, unit[lacking[unit]], level[lacking[unit]])
-    rank = np.empty(count, np.int64)
-    rank[np.argsort(first, kind="stable")] = np.arange(count)
-    return rank
+    turn = tables.topological.tolist()
+    before = closures(bits_of(tables.edge_src, tables.edge_dst, tables.tasks), turn)
+    own = _bits_by_unit(turn, unit, int(unit.max(initial=-1)) + 1)
+    found = np.zeros(tables.tasks, bool)
+    for j in turn:
+        givers = tables.edge_src[tables.incoming.of(j)].tolist()
+        found[j] = any(
+            found[i] or (unit[i] != unit[j] and before[i] & own[unit[j]]) for i in givers
+        )
+    return found
 
 
 def order_for_bounds(tables: Tables, placements: Placements) -> Order | None:

@@ -222,31 +222,33 @@ class _Stages:
 
     def search(self) -> None:
         """Local search over what the rule leaves free, and stages cut again around it."""
-        named = named_tasks(self.tables)
-        movable = np.arange(self.units.number)
-        if named:
-            movable = np.setdiff1d(movable, self.unit[np.logical_or.reduce(named)])
-        if self.place is None or not len(movable):
-            return
         until = self.request.seconds_left * (1 - _SEARCHING)
-        moves = min(_MOVES * len(movable), _MOST)
-        if self.request.work_limit is not None:
-            moves = min(moves, int(self.request.work_limit))
-        for turn in range(_TURNS if named else 1):
-
-            def stop() -> bool:
-                return self.request.stopped is not None or self.request.seconds_left < until
-
-            found = search(
-                self.units, self.place, movable, self.tables.nodes, moves,
-                self.request.seed + turn, stop,
-            )  # fmt: skip
-            if not self._offer(found) or not named:
-                break
+        every = np.arange(self.units.number)
+        free = np.setdiff1d(every, self.unit[self.order.of_task >= 0])
+        for turn in range(_TURNS if len(free) else 0):
             known = self.value
+            if not self._moved(free, turn, until):
+                break
             self.cut()
             if self.done or not self.value < known:
                 break
+        if not named_tasks(self.tables) and not self.done:
+            self._moved(every, 0, until)
+
+    def _moved(self, movable: NDArray[np.int64], turn: int, until: float) -> bool:
+        """Whether moves of some units make a better plan."""
+        moves = min(_MOVES * len(movable), _MOST)
+        if self.request.work_limit is not None:
+            moves = min(moves, int(self.request.work_limit))
+
+        def stop() -> bool:
+            return self.request.stopped is not None or self.request.seconds_left < until
+
+        if self.place is None:
+            return False
+        seed = self.request.seed + turn
+        found = search(self.units, self.place, movable, self.tables.nodes, moves, seed, stop)
+        return self._offer(found)
 
     # -- bounds ----------------------------------------------------------------------------------
 
