@@ -8,7 +8,7 @@ over the route.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from offload.arrays import FloatArray
 from offload.metrics import transfer_energy, transfer_price, transfer_traffic
@@ -23,8 +23,11 @@ __all__ = [
 _TRANSFER = {"energy": transfer_energy, "cost": transfer_price, "traffic": transfer_traffic}
 
 
-def times_table(tables: Tables, mode: int = 0) -> FloatArray:
-    """p_ikm of one mode, seconds; infinite where a task cannot run. float64[T, K]."""
+def times_table(tables: Tables, mode: ArrayLike = 0) -> FloatArray:
+    """p_ikm of one mode, or of one for each node, in seconds; float64[T, K].
+
+    Infinite where a task cannot run.
+    """
     task, node = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
     return tables.execution(task, node, mode)
 
@@ -42,7 +45,7 @@ def placement_cost(tables: Tables, metric: str, mode: int = 0) -> FloatArray:
     return np.asarray(rates.get(metric, np.zeros_like(times)))
 
 
-def slot_load(tables: Tables, mode: int = 0) -> FloatArray:
+def slot_load(tables: Tables, mode: ArrayLike = 0) -> FloatArray:
     """Seconds that task i adds to the load of node k (period); 0 where it cannot run. [T, K]."""
     times = times_table(tables, mode)
     occupied = np.where(np.isfinite(times), times, 0.0) * tables.task_slots[:, None]

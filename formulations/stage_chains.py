@@ -110,8 +110,7 @@ def best_chain(
             more = fastest * ceiling + spare
         if not len(live):
             continue
-        if i % 32 == 0:
-            go_on()
+        go_on()
         if shared is not None:
             _share(table, states, shared, i, live, best, ceiling)
         larger = table.larger(i, more, least)

@@ -50,9 +50,9 @@ class StageUnits:
         self.number = number
         self.inside = np.flatnonzero(of_task >= 0)
         self.of_task = of_task
-        mode = np.asarray(tables.fastest_mode)
-        times = np.where(placements.allowed, times_table(tables, mode), np.inf)  # type: ignore[arg-type]
-        loads = np.where(np.isfinite(times), slot_load(tables, mode), np.inf)  # type: ignore[arg-type]
+        mode = tables.fastest_mode
+        times = np.where(placements.allowed, times_table(tables, mode), np.inf)
+        loads = np.where(np.isfinite(times), slot_load(tables, mode), np.inf)
         every = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
         sizes = np.where(np.isfinite(times), tables.resident_of(*every), 0.0)
         load, size = self._sums(loads), self._sums(sizes)
@@ -96,7 +96,7 @@ def _least_serialise(tables: Tables, items: NDArray[np.int64]) -> FloatArray:
     """The least serialise of each item between two nodes, by whatever codec it may take."""
     src, dst = np.nonzero(~np.eye(tables.nodes, dtype=bool) & tables.routes.reachable)
     if not len(src):
-        return np.full(len(items), np.inf)  # nothing moves
+        return np.zeros(len(items))  # nothing can move, and no plan moves anything
     best = int(tables.routes.bandwidth[src, dst].argmax())
     found = np.empty(len(items))
     for h, item in enumerate(items.tolist()):

@@ -86,19 +86,18 @@ def solve(request: Request) -> Answer:
         stages.fill()
         if stages.units.number <= _UNITS:
             stages.bound_by_weights()
-            if not stages.done:
-                stages.cut()
-            if not stages.done:
-                stages.bound_by_chains()
+            with suppress(OverflowError):  # too many kinds of nodes: local search is left
+                if not stages.done:
+                    stages.cut()
+                if not stages.done:
+                    stages.bound_by_chains()
         if not stages.done:
             stages.search()
     except Stopped as stop:
         answer.stopped = str(stop)
-    except OverflowError:
-        answer.reason = "too many kinds of nodes for dynamic programming"
     answer.plan = stages.plan
     answer.bound = stages.bound if isfinite(stages.bound) else None
-    if answer.plan is None and answer.reason is None:
+    if answer.plan is None:
         answer.reason = "no contiguous stages hold; other methods may find a plan"
     return answer
 
@@ -140,13 +139,22 @@ class _Stages:
             self.bound = bound
             self.request.report(None, bound)
 
+    def _until(self, share: float) -> float:
+        """Seconds that shall be left after a share of the time; none where no clock may decide."""
+        if self.request.threads == 1 or self.request.work_limit is not None:
+            return 0.0
+        return self.request.seconds_left * (1 - share)
+
     # -- plans -----------------------------------------------------------------------------------
 
     def fill(self) -> None:
         """A first plan, which prunes all that comes: nodes filled in turn."""
         plan = fill(self.request).plan
-        if plan is not None and plan.objective(self.request.goal.minimize) < self.value:
+        if plan is None or not plan.objective(self.request.goal.minimize) < self.value:
+            return
+        if self.request.keeps(plan):
             self._keep(plan)
+            self.request.report(plan, None)
 
     def _keep(self, plan: Plan) -> None:
         self.plan, self.place = plan, np.zeros(self.units.number, np.int64)
@@ -165,7 +173,7 @@ class _Stages:
         if whole.bits:
             self._take(best_chain(Table(units, whole), found, go_on), home, units, found)
             return
-        until = self.request.seconds_left * (1 - _CUTTING)
+        until = self._until(_CUTTING)
 
         def in_time() -> None:
             go_on()
@@ -222,14 +230,15 @@ class _Stages:
 
     def search(self) -> None:
         """Local search over what the rule leaves free, and stages cut again around it."""
-        until = self.request.seconds_left * (1 - _SEARCHING)
+        until = self._until(_SEARCHING)
         every = np.arange(self.units.number)
         free = np.setdiff1d(every, self.unit[self.order.of_task >= 0])
         for turn in range(_TURNS if len(free) else 0):
             known = self.value
             if not self._moved(free, turn, until):
                 break
-            self.cut()
+            with suppress(OverflowError):
+                self.cut()
             if self.done or not self.value < known:
                 break
         if not named_tasks(self.tables) and not self.done:

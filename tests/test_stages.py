@@ -138,6 +138,49 @@ def test_it_is_made_for_the_period_alone() -> None:
             offload.solve(problem, "stages", minimize=goal)
 
 
+def test_nodes_without_links_are_no_reason_for_a_bound_too_high() -> None:
+    names = ("a1", "a2", "b1", "b2")
+    problem = Problem(
+        network=Network([Node("n0", io="serial"), Node("n1", io="serial")]),
+        graph=Graph(
+            [Task(name, time={"*": 1.0}) for name in names],
+            [Edge("a1", "a2", bytes=1), Edge("b1", "b2", bytes=1)],
+            [Group("contiguous", names)],
+        ),
+        minimize={"period": 1.0},
+    )
+    alone = offload.solve(problem, "local", minimize="latency").plan
+    result = offload.solve(problem, "stages", start=alone)
+    assert result.bound is not None
+    assert result.bound <= least_period(problem) == 2.0
+
+
+def test_limits_are_kept_though_the_shortest_period_breaks_them() -> None:
+    nodes = [Node("dear", price=10.0), Node("cheap", price=1.0)]
+    problem = Problem(
+        network=Network(nodes, [Link("dear", "cheap", bandwidth=1)]),
+        graph=Graph([Task(f"t{i}", time={"*": 1.0}) for i in range(4)]),
+        minimize={"period": 1.0},
+        limits={"cost": 4.0},
+    )
+    result = offload.solve(problem, "stages")
+    assert result.objective == 4.0  # all on the cheap one
+    assert offload.check(problem, result.plan, limits=problem.limits) == []
+
+
+def test_many_kinds_of_nodes_are_left_to_local_search() -> None:
+    nodes = [Node(f"n{k}", speed=1.0 + k) for k in range(14)]
+    links = [Link("n0", f"n{k}", bandwidth=1e9) for k in range(1, 14)]
+    tasks = [Task(f"t{i}", work=float(1 + i % 5)) for i in range(40)]
+    edges = [Edge(f"t{i}", f"t{i + 1}", bytes=1) for i in range(39)]
+    problem = Problem(
+        network=Network(nodes, links), graph=Graph(tasks, edges), minimize={"period": 1.0}
+    )
+    result = offload.solve(problem, "stages")
+    assert result.gap is not None
+    assert result.gap < 0.2
+
+
 def test_few_ideals_are_enough_for_a_plan() -> None:
     problem = offload.load("instances/bert24-layers.json")
     result = offload.solve(problem, "stages", options={"ideals": 33})
