@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from formulations.ideals import Ideals
+from formulations.ideals import Ideals, linear_orders
+from formulations.stage_orders import units_of
 from offload.errors import NOTHING, InstanceError, Issue, Unsupported
 from offload.features import Goal, features_used
+from offload.heuristics.placements import Placements
 from offload.problem import Problem
 from offload.tables import Tables
 from offload.validation import topological_order
@@ -66,7 +68,7 @@ def layers_of(problem: Problem) -> Layers:
         raise Unsupported("replicated stages", odd, "solve the instance without replicas")
     tables = problem.tables
     _alike(tables)
-    layer = _layer_of_tasks(problem)
+    layer = units_of(Placements(tables)).tolist()
     members: list[list[int]] = [[] for _ in range(max(layer, default=-1) + 1)]
     for i, number in enumerate(layer):
         members[number].append(i)
@@ -101,16 +103,10 @@ def ideals_of(layers: Layers, most: int) -> list[int] | None:
 
 def line_of(layers: Layers) -> list[int]:
     """The ideals along one topological order that follows a branch to its end before the next."""
-    left = [len(row) for row in layers.before]
-    stack = [j for j, row in enumerate(layers.before) if not row][::-1]
+    waiting = [sum(1 << i for i in row) for row in layers.before]
     ideals = [0]
-    while stack:
-        i = stack.pop()
+    for i in linear_orders(waiting)[-1]:
         ideals.append(ideals[-1] | 1 << i)
-        for j in reversed(layers.after[i]):
-            left[j] -= 1
-            if not left[j]:
-                stack.append(j)
     return ideals
 
 
@@ -137,26 +133,6 @@ def _alike(tables: Tables) -> None:
         message = f"must have one bandwidth between each two nodes, {rate[0, -1]:g}; {pair}"
         fix = "replicated stages need links that are alike"
         raise _wrong("$.network.links", message, float(rate[k, l]), fix)
-
-
-def _layer_of_tasks(problem: Problem) -> list[int]:
-    """Number of each task's layer, by its first task: groups "together", joined where they meet."""
-    position = {task.id: i for i, task in enumerate(problem.graph.tasks)}
-    root = list(range(len(position)))
-
-    def find(i: int) -> int:
-        while root[i] != i:
-            root[i] = root[root[i]]
-            i = root[i]
-        return i
-
-    for group in problem.graph.groups:
-        if group.rule == "together":
-            ends = [find(position[name]) for name in group.tasks]
-            for end in ends:
-                root[find(end)] = find(min(ends))
-    number: dict[int, int] = {}
-    return [number.setdefault(find(i), len(number)) for i in range(len(position))]
 
 
 def _forward_edges(problem: Problem, members: list[list[int]]) -> Iterable[tuple[int, int]]:
