@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["METRIC_UNITS", "count", "metric", "number", "percent", "quantity"]
+__all__ = ["METRIC_UNITS", "count", "metric", "number", "percent", "quantity", "scale"]
 
 METRIC_UNITS = {
     "latency": "s", "completion": "s", "tardiness": "s", "energy": "J", "cost": "", "risk": "",
@@ -37,15 +37,21 @@ def quantity(value: float | None, unit: str, digits: int = 4) -> str:
     """
     if value is None:
         return "-"
+    factor, name = scale(value, unit, digits)
+    return f"{number(value / factor, digits)} {name}".rstrip()
+
+
+def scale(value: float, unit: str, digits: int = 4) -> tuple[float, str]:
+    """What :func:`quantity` divides a value by, and the unit with its prefix: ``(1e-3, "ms")``."""
     if not unit or value == 0 or not math.isfinite(value):
-        return f"{number(value, digits)} {unit}".rstrip()
+        return 1.0, unit
     largest = 1.0 if unit == "s" else math.inf
     smallest = 1.0 if unit.startswith(("B", "op")) else 0.0
     usable = [(f, p) for f, p in _PREFIXES if smallest <= f <= largest]
     # Rounded first: 999.96 kB is 1 MB, not 1000 kB.
     rounded = abs(float(f"{value:.{digits - 1}e}"))
     factor, prefix = next(((f, p) for f, p in usable if rounded >= f), usable[-1])
-    return f"{number(value / factor, digits)} {prefix}{unit}"
+    return factor, prefix + unit
 
 
 def metric(name: str, value: float | None, digits: int = 6) -> str:

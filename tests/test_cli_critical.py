@@ -9,7 +9,7 @@ import pytest
 from command_line import layers, street
 
 import offload
-from offload.cli.critical import critical_chain, memory_peaks
+from offload.critical import critical_chain, memory_peaks
 from offload.plan import Plan
 from offload.transfers import required_transfers
 

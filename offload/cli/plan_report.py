@@ -8,7 +8,7 @@ import numpy as np
 
 from offload.cli.answer import STYLES, headline, metric_lines, node_lines
 from offload.cli.chart import chart_lines, shown_nodes
-from offload.cli.critical import Step, critical_chain, memory_peaks
+from offload.critical import Step, critical_chain, memory_peaks
 from offload.cli.gantt import load_bar, name_width
 from offload.cli.output import Session, cut, folded, plain, table
 from offload.units import count, percent, quantity
@@ -151,16 +151,7 @@ def _step_line(plan: Plan, step: Step) -> str:
     p = step.part
     times = f"{quantity(float(parts.start[p]), 's')} to {quantity(float(parts.finish[p]), 's')}"
     place = f"{tables.task_ids[int(parts.task[p])]} on {tables.node_ids[int(parts.node[p])]}"
-    queue = f", of it {quantity(step.queued, 's')} queued" if step.queued else ""
-    why = {
-        "start": "",
-        "release": "; released then",
-        "transfer": f"; waited {quantity(step.wait, 's')} for {step.what}{queue}",
-        "task": f"; after {step.what}",
-        "node": f"; when {step.what} left the node",
-    }[step.cause]
-    if step.idle:
-        why += f"; {quantity(step.idle, 's')} later than it could"
+    why = f"; {step.reason}" if step.reason else ""
     return plain(f"  {place}: {times}{why}")
 
 

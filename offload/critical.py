@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from offload.plan import Plan
 from offload.tables import Lists
 from offload.transfers import EDGE
+from offload.units import quantity
 
-__all__ = ["Step", "critical_chain", "memory_peaks"]
+__all__ = ["Step", "critical_chain", "memory_peaks", "waits"]
 
 _EQUAL = 1e-9  # relative to the latency: times this near are one
 
@@ -25,6 +26,20 @@ class Step(NamedTuple):
     wait: float  # seconds between the previous step's finish, or time 0, and this start
     queued: float = 0.0  # of them, seconds in which the transfer waited for its links
     idle: float = 0.0  # of them, seconds in which nothing that is known held it up
+
+    @property
+    def reason(self) -> str:
+        """The same in words; empty for a part that starts at once."""
+        queue = f", of it {quantity(self.queued, 's')} queued" if self.queued else ""
+        why = {
+            "start": "",
+            "release": "released then",
+            "transfer": f"waited {quantity(self.wait, 's')} for {self.what}{queue}",
+            "task": f"after {self.what}",
+            "node": f"when {self.what} left the node",
+        }[self.cause]
+        late = f"{quantity(self.idle, 's')} later than it could" if self.idle else ""
+        return "; ".join(text for text in (why, late) if text)
 
 
 def critical_chain(plan: Plan) -> list[Step]:
@@ -47,6 +62,14 @@ def critical_chain(plan: Plan) -> list[Step]:
     return steps[::-1]
 
 
+def waits(plan: Plan) -> list[Step]:
+    """What each part waited for, a step a part; empty for a plan with times that are not finite."""
+    if not len(plan.parts.task) or not np.isfinite(plan.parts.finish).all():
+        return []
+    walk = _Walk(plan)
+    return [walk.cause(part)[0] for part in range(len(plan.parts.task))]
+
+
 class _Walk:
     """Finds for a part of a plan what it waited for, and the part behind that."""
 
@@ -56,6 +79,12 @@ class _Walk:
         self.near = _EQUAL * plan.metrics["latency"]
         self.owner, task = plan.waiting.gather(np.arange(len(self.rows.plan)))
         self.arrivals = Lists.group(task, self.tables.tasks)
+        self.pieces = Lists.group(self.parts.task, self.tables.tasks)
+        # Parts of each node by finish; of equals the first in the plan comes last, and so is found.
+        runs = np.flatnonzero(self.parts.finish > self.parts.start)
+        order = np.lexsort((-runs, self.parts.finish[runs], self.parts.node[runs]))
+        start = np.searchsorted(self.parts.node[runs][order], np.arange(self.tables.nodes + 1))
+        self.by_finish = Lists(start, runs[order].astype(np.int32))
 
     def cause(self, part: int) -> tuple[Step, int | None]:
         """The step of a part, and the part before it."""
@@ -86,11 +115,12 @@ class _Walk:
 
     def _held_by(self, part: int) -> int | None:
         """The part on the same node that finished last by this one's start."""
-        parts = self.parts
-        here = (parts.node == parts.node[part]) & (parts.finish > parts.start)
-        on = np.flatnonzero(here & (parts.finish <= parts.start[part] + self.near))
-        on = on[on != part]
-        return int(on[np.argmax(parts.finish[on])]) if len(on) else None
+        on = self.by_finish.of(int(self.parts.node[part]))
+        by = self.parts.start[part] + self.near
+        at = int(np.searchsorted(self.parts.finish[on], by, "right")) - 1
+        if at >= 0 and on[at] == part:
+            at -= 1
+        return int(on[at]) if at >= 0 else None
 
     def _last_arrival(self, part: int) -> int | None:
         """The transfer that a part waited for and that arrived last."""
@@ -104,8 +134,8 @@ class _Walk:
         begun, start = float(rows.start[row]), float(parts.start[part])
         if rows.kind[row] != EDGE:
             return Step(part, "transfer", what, start, begun), None
-        sender = self.tables.item_src[rows.ref[row]]
-        behind = np.flatnonzero((parts.task == sender) & (parts.node == rows.src[row]))
+        behind = self.pieces.of(int(self.tables.item_src[rows.ref[row]]))
+        behind = behind[parts.node[behind] == rows.src[row]]
         if not len(behind):
             return Step(part, "transfer", what, start), None
         done = float(parts.finish[behind[0]])
@@ -115,9 +145,9 @@ class _Walk:
         """The predecessor on the same node that finished last, where it set the start."""
         parts, tables = self.parts, self.tables
         edges = tables.incoming.of(int(parts.task[part]))
-        senders = np.isin(parts.task, tables.edge_src[edges])
-        senders &= parts.node == parts.node[part]
-        local = np.flatnonzero(senders & (parts.finish >= self.plan.ready[part] - self.near))
+        local = np.sort(self.pieces.gather(tables.edge_src[edges])[1])
+        local = local[parts.node[local] == parts.node[part]]
+        local = local[parts.finish[local] >= self.plan.ready[part] - self.near]
         return int(local[np.argmax(parts.finish[local])]) if len(local) else None
 
 
