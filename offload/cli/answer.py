@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from offload.cli.output import plain
-from offload.cli.progress import goal_text
-from offload.cli.values import describe
-from offload.units import count, metric, number, percent
+from offload.headlines import headline, reason_text
+from offload.units import count, metric, number
 
 if TYPE_CHECKING:
     from offload.conflicts.requirements import Conflict
@@ -32,58 +31,9 @@ STYLES = {
     "infeasible": "bold red",
     "unknown": "bold red",
 }
-_STOPPED = {
-    "time": "time limit", "work": "work limit", "cancelled": "cancelled", "gap": "gap reached",
-}  # fmt: skip
 _COLUMN = 40  # width of one of two columns of metrics
 _MOST = 12  # requirements of a conflict that are shown
 _TWO_COLUMNS = 70  # columns from which there is room for both
-
-
-def reason_text(stopped: str | None, reason: str | None) -> str:
-    """Why a solve stopped before a proof, and why there is no plan, as far as they are known."""
-    parts = [_STOPPED.get(stopped, stopped)] if stopped else []
-    return ": ".join([*parts, *([reason] if reason else [])])
-
-
-def headline(result: Result | Mapping[str, Any]) -> str:
-    """Status, objective and what is proved, in one line."""
-    facts: Mapping[str, Any] = result if isinstance(result, Mapping) else result.summary()
-    status, objective, bound = (facts.get(name) for name in ("status", "objective", "bound"))
-    stopped = f"; stopped: {reason_text(facts['stopped'], None)}" if facts.get("stopped") else ""
-    if objective is None:
-        reason = facts.get("reason")
-        if status == "infeasible":
-            return f"{status}: {reason or 'no plan exists'}"
-        return f"{status}: no plan found{stopped}" + (f"; {reason}" if reason else "")
-    minimize = facts.get("minimize") or {"latency": 1.0}
-    value, limit = (_apart(minimize, objective, bound) if bound is not None else
-                    (goal_text(minimize)(objective), ""))  # fmt: skip
-    name = describe(minimize)
-    text = f"{name} {value}" if name in minimize else f"objective {value} ({name})"
-    return f"{status}: {text}, {_proof(facts, limit)}{stopped}"
-
-
-def _apart(minimize: dict[str, float], objective: float, bound: float) -> tuple[str, str]:
-    """Objective and bound with enough digits to see that they differ, if they do."""
-    for digits in (6, 9, 12):
-        show = goal_text(minimize, digits)
-        value, limit = show(objective), show(bound)
-        if value != limit or abs(objective - bound) <= 1e-9 * abs(objective):
-            break
-    return value, limit
-
-
-def _proof(facts: Mapping[str, Any], bound: str) -> str:
-    if not bound:
-        return "not proved, no bound"
-    gap = facts.get("gap")
-    if facts.get("status") == "optimal":
-        exact = gap is None or gap <= 1e-9
-        return f"proved (bound {bound})" if exact else f"proved to {percent(gap)} (bound {bound})"
-    if gap is None:
-        return f"not proved (bound {bound})"
-    return f"gap {percent(gap)} (bound {bound})"
 
 
 def metric_lines(metrics: Mapping[str, float], width: int = 80) -> list[str]:

@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.cells import cell_len
 
-from offload.bounds import metric_bounds
 from offload.cli.output import Session, cut, folded, plain, table
-from offload.cli.values import describe
 from offload.features import FEATURES, features_used
-from offload.units import count, metric, number, quantity
+from offload.instance_facts import instance_facts, least_latency
+from offload.units import count, number, quantity
 
 if TYPE_CHECKING:
     from offload.problem import Link, Node, Problem
 
 __all__ = ["instance_json", "show_instance"]
-
-_BOUNDED = 3_000_000  # tasks times nodes up to which the lower bound is worth its time
 
 _LEAST = 14  # columns that a column of long texts has at least
 
@@ -88,60 +85,12 @@ def show_instance(session: Session, problem: Problem, *, rows: int = 20) -> None
         if text:
             session.print(*folded(plain(text), session.width, indent=0))
     session.print("")
-    for line in _summary(problem):
-        session.print(*folded(plain(line), session.width, indent=12))
+    for name, text in instance_facts(problem).items():
+        session.print(*folded(plain(f"{name:<11} {text}"), session.width, indent=12))
     session.print("")
     _print_rows(session, problem.network.nodes, _NODE_COLUMNS, rows, "node")
     _print_rows(session, problem.network.links, _LINK_COLUMNS, rows, "link")
     _print_rows(session, range(len(problem.graph.tasks)), _task_columns(problem), rows, "task")
-
-
-def _summary(problem: Problem) -> list[str]:
-    tables, graph, network = problem.tables, problem.graph, problem.network
-    tiers = Counter(node.tier for node in network.nodes)
-    sizes = [
-        count(len(graph.tasks), "task"), count(len(graph.edges), "edge"),
-        count(len(network.nodes), "node"), count(len(network.links), "link"),
-    ]  # fmt: skip
-    for things, name in ((graph.groups, "group"), (problem.codecs, "codec")):
-        if things:
-            sizes.append(count(len(things), name))
-    if problem.data:
-        sizes.append(count(len(problem.data), "data item"))
-    used = features_used(problem)
-    work = float(tables.work[np.isfinite(tables.work)].sum())
-    amounts = [f"{quantity(float(tables.item_bytes.sum()), 'B')} on edges"]
-    if work > 0:
-        amounts.insert(0, f"{quantity(work, 'op')} of work")
-    if problem.data:
-        amounts.append(f"{quantity(float(tables.data_bytes.sum()), 'B')} of data")
-    facts = {
-        "holds": ", ".join(sizes),
-        "tiers": ", ".join(f"{tier or '(none)'} ({nodes})" for tier, nodes in tiers.items()) or "-",
-        "in all": ", ".join(amounts),
-        "uses": ", ".join(used) or "nothing beyond the basic model",
-        "minimizes": describe(problem.minimize),
-    }
-    if problem.limits:
-        bounds = (f"{name} at most {metric(name, value)}" for name, value in problem.limits.items())
-        facts["limits"] = ", ".join(bounds)
-    least = least_latency(problem)
-    if least is not None:
-        facts["latency"] = _least_text(least)
-    return [f"{name:<11} {text}" for name, text in facts.items()]
-
-
-def least_latency(problem: Problem) -> float | None:
-    """Seconds that no plan can beat (critical path and load); ``None`` where it takes too long."""
-    if problem.tables.tasks * problem.tables.nodes > _BOUNDED:
-        return None
-    return metric_bounds(problem)["latency"]
-
-
-def _least_text(least: float) -> str:
-    if not np.isfinite(least):
-        return "no plan exists: some task cannot be reached from those it needs"
-    return f"at least {quantity(least, 's')} in any plan (critical path and load)"
 
 
 def _task_columns(problem: Problem) -> tuple[Column, ...]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offload.cli.answer import STYLES, headline, metric_lines, node_lines
+from offload.cli.answer import STYLES, metric_lines, node_lines
 from offload.cli.chart import chart_lines, shown_nodes
-from offload.critical import Step, critical_chain, memory_peaks
 from offload.cli.gantt import load_bar, name_width
 from offload.cli.output import Session, cut, folded, plain, table
+from offload.critical import Step, critical_chain, memory_peaks
+from offload.stated import recorded_headline
 from offload.units import count, percent, quantity
 
 if TYPE_CHECKING:
@@ -47,15 +48,12 @@ def show_plan(session: Session, plan: Plan, *, rows: int = 20, transfers: bool =
 
 def _recorded(plan: Plan) -> tuple[str, str | None]:
     """What the plan file says of the solve that made it."""
-    facts = plan.result
-    numbers = [facts.get(name) for name in ("objective", "bound", "gap")]
-    fine = all(value is None or isinstance(value, int | float) for value in numbers)
-    if not facts.get("status") or not fine or not isinstance(facts.get("minimize"), dict):
+    text = plain(recorded_headline(plan))
+    if not text:
         return "", None
-    text = plain(headline(facts))
-    if facts.get("method"):
-        text += plain(f" [{facts['method']}]")
-    return text, STYLES.get(str(facts["status"]))
+    if plan.result.get("method"):
+        text += plain(f" [{plan.result['method']}]")
+    return text, STYLES.get(str(plan.result["status"]))
 
 
 def _loads(plan: Plan, width: int, rows: int, ascii: bool) -> list[str]:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from offload.cli.output import Session
+from offload.headlines import goal_text
 from offload.meters import Describe, LineMeter, LiveMeter, Meter, Silent
-from offload.units import metric, number, percent
+from offload.units import percent
 
 if TYPE_CHECKING:
     from offload.plan import Progress
@@ -40,15 +41,6 @@ def solve_text(show: Callable[[float], str]) -> Describe:
 def news(report: Progress) -> Any:
     """What of a report is worth a line of its own."""
     return (report.method, report.objective, report.bound)
-
-
-def goal_text(minimize: dict[str, float], digits: int = 6) -> Callable[[float], str]:
-    """How to write an objective: with its unit where it is one metric, else as a number."""
-    weighted = {name: weight for name, weight in minimize.items() if weight > 0}
-    if list(weighted.values()) == [1.0]:
-        (name,) = weighted
-        return lambda value: metric(name, value, digits)
-    return lambda value: number(value, digits)
 
 
 def meter_for(session: Session, minimize: dict[str, float]) -> Meter:
