@@ -324,6 +324,12 @@ class Plan:
 
         return topology(self.problem, self, ax)
 
+    def report(self, path: str | os.PathLike[str]) -> list[Violation]:
+        """Write the plan as an HTML page; see :func:`offload.reporting.save_report`."""
+        from offload.reporting import save_report
+
+        return save_report(self, path)
+
     def _repr_html_(self) -> str:
         numbers = ", ".join(f"{metric} {value:.6g}" for metric, value in self.metrics.items())
         frame = self.to_frame()

@@ -1,14 +1,15 @@
 """Pictures: functions that take a plan, a problem or a table and an Axes, and return the Axes.
 
-They need matplotlib: ``pip install 'offload[plot]'``.
+They need matplotlib: ``pip install 'offload[plot]'``. Those of ``interactive`` are plotly figures.
 """
 
 from __future__ import annotations
 
+from offload.plot import interactive
 from offload.plot.bandwidth import bandwidth
 from offload.plot.gantt import gantt
 from offload.plot.performance import profiles
 from offload.plot.stages import stages
 from offload.plot.topology import topology
 
-__all__ = ["bandwidth", "gantt", "profiles", "stages", "topology"]
+__all__ = ["bandwidth", "gantt", "interactive", "profiles", "stages", "topology"]

@@ -21,7 +21,7 @@ Positions = NDArray[np.integer]
 
 _NEAR = 1e-9  # relative to the latency: bars that overlap by less only touch
 _NODE_LANE, _MOST_LANES = 1.0, 6.0  # height of a lane of a node, and of all its lanes at most
-_LINK_LANE, _LINK_LEAST, _LINK_MOST = 0.4, 0.6, 1.6  # of a link
+_LINK_LANE, _LINK_LEAST, _LINK_MOST = 0.4, 0.7, 1.6  # of a link
 
 
 class Row(NamedTuple):

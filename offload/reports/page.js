@@ -24,6 +24,10 @@ document.querySelectorAll("table.sortable").forEach(function (table) {
     });
   });
 });
+// Charts were drawn before the page knew whether it needs scroll bars.
+document.querySelectorAll(".plotly-graph-div").forEach(function (chart) {
+  window.Plotly.Plots.resize(chart);
+});
 // Charts take the width of the paper while the page is printed.
 (function () {
   const charts = function () { return Array.from(document.querySelectorAll(".plotly-graph-div")); };

@@ -13,6 +13,9 @@ __all__ = ["EDGE", "GREY", "figure", "label", "metric_axis", "plotly", "shorter"
 GREY = "#777777"  # transfers and links, as in the other pictures
 EDGE = "#222222"
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', Arial, sans-serif"
+# Lassos have nothing to choose here. The others, of some versions of plotly, send the picture's
+# data to a server: nothing of a plan shall leave by a click.
+_BUTTONS = ("lasso2d", "select2d", "sendChartToCloud", "sendDataToCloud")
 _LONGEST = 80  # characters of a text in a tooltip
 
 
@@ -56,8 +59,12 @@ def figure(traces: list[Any], **layout: Any) -> Any:
             "template": "none", "font": {"family": _FONT, "size": 12, "color": EDGE},
             "margin": {"l": 10, "r": 10, "t": 40, "b": 40}, "plot_bgcolor": "white",
             "paper_bgcolor": "white", "hovermode": "closest",
+            "modebar": {"remove": list(_BUTTONS)},
             "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"color": EDGE}},
-            "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"},
+            "legend": {
+                "orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 1,
+                "yanchor": "top",
+            },
         } | layout),
     )  # fmt: skip
 

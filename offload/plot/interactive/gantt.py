@@ -20,6 +20,7 @@ __all__ = ["gantt"]
 
 _LANE = 22.0  # pixels of a row of height 1
 _MARGIN = 90  # pixels above and below the rows
+_SCREEN = 600  # pixels that are seen at once
 _LABELLED = 300  # bars of tasks that carry their names, at most
 _OUTLINED = 2000  # bars that have an outline: of many narrow ones nothing else would show
 _FILLED = 0.86  # of a lane's height
@@ -57,17 +58,26 @@ def gantt(plan: Plan, nodes: int = 100, links: int = 40) -> Any:
     ]
     end = max([latency if np.isfinite(latency) else 0.0, *made.tasks.finish.tolist()]) / size
     missing = _left_out(made)
+    tall = _LANE * max(made.height, 2.0)
+    on_top = tall > _SCREEN
     return figure(
         traces,
-        height=_MARGIN + _LANE * max(made.height, 2.0),
+        height=_MARGIN + tall,
+        margin={"l": 10, "r": 12, "t": 76 if on_top else 34, "b": 14 if on_top else 46},
         barmode="overlay",
         xaxis={
-            "title": {"text": f"time ({unit})" + (f"; not shown: {missing}" if missing else "")},
+            "title": {
+                "text": f"time ({unit})" + (f"; not shown: {missing}" if missing else ""),
+                "standoff": 8,
+            },
             "range": [0, max(end, 1e-12) * 1.01], "zeroline": False,
+            # Of a chart that is scrolled the top is seen first.
+            "side": "top" if on_top else "bottom",
         },
         yaxis={
             "range": [max(made.height, 2.0), 0], "fixedrange": True, "showgrid": False,
             "zeroline": False, "automargin": True, "tickmode": "array",
+            "tickfont": {"size": 11},
             "tickvals": [row.top + row.height / 2 for row in made.rows],
             "ticktext": [label(row.name, _NAME) for row in made.rows],
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ __all__ = ["topology"]
 _NAMED = 60  # nodes that carry their names, at most
 _LISTED = 8  # tasks that a tooltip names
 _WIDTHS = (1.5, 2.5, 4.0, 6.0)  # pixels of links that carry something, by share of the most
-_ROW = 46.0  # pixels a node of the fullest column
+_ROW, _DENSE = 46.0, 26.0  # pixels a node of the fullest column, with names and without
 _SMALL, _LARGE = 12.0, 30.0  # pixels across a node that works least, and most
 _HOVERED = 3000  # links up to which idle ones have tooltips too
 
@@ -48,7 +49,8 @@ def topology(plan: Plan) -> Any:
     where = arranged(plan.problem)
     breakdown = plan.breakdown()
     nodes = plan.problem.network.nodes
-    height = min(max(320.0, 110 + _ROW * where.longest), 1400.0)
+    row = _ROW if len(nodes) <= _NAMED else _DENSE
+    height = min(max(320.0, 110 + row * where.longest), 1400.0)
     traces = [*_link_traces(plan, where, breakdown.links), *_node_traces(plan, where, breakdown)]
     hidden = {"showgrid": False, "zeroline": False, "showline": False, "ticks": ""}
     return figure(
@@ -56,11 +58,12 @@ def topology(plan: Plan) -> Any:
         height=height,
         margin={"l": 10, "r": 10, "t": 60, "b": 10},
         xaxis=hidden | {
-            "range": [-0.6, max(where.columns, 1) - 0.4], "side": "top", "tickmode": "array",
+            "range": [-0.4, where.width + 0.4], "side": "top", "tickmode": "array",
             "tickvals": where.middle, "ticktext": [label(t or "(no tier)") for t in where.tiers],
         },
         yaxis=hidden | {"range": [1.06, -0.08], "showticklabels": False},
         showlegend=False,
+        annotations=_names(plan, where, breakdown.nodes["tasks"].tolist()),
     )  # fmt: skip
 
 
@@ -76,19 +79,29 @@ def _node_traces(plan: Plan, where: Arrangement, breakdown: Any) -> list[Any]:
     size = np.where(tasks > 0, _SMALL + (_LARGE - _SMALL) * np.sqrt(share), _SMALL) * shrink
     face = [colour[node.tier] if tasks[k] else "white" for k, node in enumerate(nodes)]
     rim = [EDGE if tasks[k] else colour[node.tier] for k, node in enumerate(nodes)]
-    named = [
-        label(node.id, 24) + (f" ({tasks[k]})" if tasks[k] else "") for k, node in enumerate(nodes)
-    ]
     return [go.Scatter(
         x=where.place[:, 0], y=where.place[:, 1], name="nodes",
-        mode="markers+text" if len(nodes) <= _NAMED else "markers", text=named,
-        textposition="top center", textfont={"size": 11},
+        mode="markers",
         marker={
             "size": size, "color": face, "opacity": 1.0,
             "line": {"color": rim, "width": [0.8 if tasks[k] else 2 for k in range(len(nodes))]},
         },
         customdata=_node_texts(plan, frame), hovertemplate="%{customdata}<extra></extra>",
     )]  # fmt: skip
+
+
+def _names(plan: Plan, where: Arrangement, tasks: Sequence[int]) -> list[dict[str, Any]]:
+    """Names over nodes, and how many tasks they run; on white, as links may pass there."""
+    nodes = plan.problem.network.nodes
+    return [
+        {
+            "x": x, "y": y, "yshift": 16 if tasks[k] else 12, "yanchor": "bottom",
+            "text": label(node.id, 24) + (f" ({tasks[k]})" if tasks[k] else ""),
+            "showarrow": False, "font": {"size": 11}, "bgcolor": "rgba(255,255,255,0.8)",
+            "borderpad": 0,
+        }
+        for k, (node, (x, y)) in enumerate(zip(nodes, where.place.tolist(), strict=True))
+    ] if len(nodes) <= _NAMED else []  # fmt: skip
 
 
 def _node_texts(plan: Plan, frame: pd.DataFrame) -> list[str]:
