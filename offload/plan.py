@@ -274,7 +274,8 @@ class Plan:
         tables, parts = self.problem.tables, self.parts
         latency = self.metrics["latency"]
         busy = np.bincount(parts.node, self.measured.occupied, minlength=tables.nodes)
-        span = tables.node_slots * latency
+        # What is 0 stays so in a plan that never ends.
+        span = tables.node_slots * np.where(tables.node_slots > 0, latency, 0.0)
         rows, pushed = self.transfers, self.measured.pushes
         codec = np.zeros(tables.nodes)
         times = tables.transfer(rows.size, rows.src, rows.dst, rows.codec)
@@ -288,7 +289,7 @@ class Plan:
             "utilisation": np.divide(busy, span, out=np.zeros(tables.nodes), where=span > 0),
             "energy": np.bincount(parts.node, self.energy_of_parts, minlength=tables.nodes),
             "codec_energy": codec,
-            "idle_energy": tables.idle_power * latency,
+            "idle_energy": tables.idle_power * np.where(tables.idle_power > 0, latency, 0.0),
             "cost": busy * tables.node_price,
         })  # fmt: skip
         routes = tables.routes

@@ -44,6 +44,13 @@ class Bars(NamedTuple):
     middle: FloatArray  # distance of the bar's middle from the top of the chart
     height: FloatArray
 
+    def take(self, rows: Positions) -> Bars:
+        """Some of the bars."""
+        return Bars(
+            self.of[rows], self.row[rows], self.start[rows], self.finish[rows], self.middle[rows],
+            self.height[rows],
+        )  # fmt: skip
+
 
 class Chart(NamedTuple):
     """Rows from top to bottom, nodes before links, and what is on them."""

@@ -14,7 +14,6 @@ from offload.plot.interactive.figures import plotly
 
 __all__ = ["Column", "cards", "facts", "figure", "items", "page", "paragraph", "section", "table"]
 
-MOST_ROWS = 1000  # rows of a table
 _CUT = 40  # characters of a cell that may not all be seen
 # The browser itself keeps the page from reaching out, whatever its texts hold. Charts in space
 # (WebGL) compile functions of their own.
@@ -71,24 +70,27 @@ def section(name: str, title: str, *parts: str) -> str:
     return f'<section id="{name}"><h2>{escaped(title)}</h2>{"".join(parts)}</section>'
 
 
-def table(columns: Sequence[Column], ordered: str = "", most: int = MOST_ROWS) -> str:
+def table(columns: Sequence[Column], ordered: str = "", rows: int | None = None) -> str:
     """A table that a click on a column's name sorts, with a note where rows are left out.
 
     Parameters
     ----------
     ordered
         In which order the rows are, for the note.
+    rows
+        How many there are in all, where the columns hold only the first of them.
     """
-    rows = len(columns[0].texts) if columns else 0
+    shown = len(columns[0].texts) if columns else 0
+    rows = shown if rows is None else rows
     head = "".join(
         f'<th scope="col"{_kind(column)}><button type="button">{escaped(column.head)}</button></th>'
         for column in columns
     )
-    cells = [_cells(column, min(rows, most)) for column in columns]
+    cells = [_cells(column) for column in columns]
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
     note = ""
-    if rows > most:
-        which = f"The first {most} of {rows} rows {ordered}".rstrip() + "."
+    if rows > shown:
+        which = f"{shown} of {rows} rows {ordered}".rstrip() + "."
         note = paragraph(
             f"{which} offload show --json and offload convert --to csv have all.", "soft"
         )
@@ -102,10 +104,10 @@ def _kind(column: Column) -> str:
     return ' class="text"' if column.values is None else ""
 
 
-def _cells(column: Column, rows: int) -> list[str]:
+def _cells(column: Column) -> list[str]:
     if column.values is None:
-        return [_text_cell(text) for text in column.texts[:rows]]
-    pairs = zip(column.texts[:rows], column.values[:rows], strict=True)
+        return [_text_cell(text) for text in column.texts]
+    pairs = zip(column.texts, column.values, strict=True)
     return [f'<td data-v="{_number(value)}">{escaped(text)}</td>' for text, value in pairs]
 
 

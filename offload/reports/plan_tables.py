@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["chain_table", "links_table", "nodes_table", "tasks_table", "transfers_table"]
 
 
+_MOST = 1000  # rows of a table
+
+
 def _in(unit: str) -> Callable[[float], str]:
     return lambda value: quantity(value, unit) if np.isfinite(value) else number(value)
 
@@ -51,7 +54,7 @@ def tasks_table(plan: Plan) -> str:
     frame = plan.to_frame()
     steps = waits(plan)
     frame["why"] = [step.reason for step in steps] or [""] * len(frame)
-    frame = frame.sort_values("start", kind="stable")
+    frame = frame.sort_values("start", kind="stable").head(_MOST)
     tables = plan.problem.tables
     mode = [_texts(frame, "mode")] if tables.modes > 1 else []
     split = [_numbers(frame, "fraction", number)] if tables.divisible.any() else []
@@ -62,12 +65,12 @@ def tasks_table(plan: Plan) -> str:
             _numbers(frame, "execution", _SECONDS), _numbers(frame, "waiting", _SECONDS),
             _numbers(frame, "energy", _JOULES), _texts(frame, "why", "what it waited for"),
         ]),
-    ], "by start")  # fmt: skip
+    ], "by start", len(plan.parts.task))  # fmt: skip
 
 
 def transfers_table(plan: Plan) -> str:
     """A row a transfer, by start."""
-    frame = plan.transfers_frame().sort_values("start", kind="stable")
+    frame = plan.transfers_frame().sort_values("start", kind="stable").head(_MOST)
     return table([
         _texts(frame, "what"), _texts(frame, "from"), _texts(frame, "to"),
         *_telling([_texts(frame, "codec")]),
@@ -76,17 +79,18 @@ def transfers_table(plan: Plan) -> str:
             _numbers(frame, name, _SECONDS) for name in ("encode", "serialise", "latency", "decode")
         ]),
         _numbers(frame, "finish", _SECONDS), *_telling([_numbers(frame, "energy", _JOULES)]),
-    ], "by start")  # fmt: skip
+    ], "by start", len(plan.transfers.plan))  # fmt: skip
 
 
 def nodes_table(plan: Plan) -> str:
-    """A row a node, in the order of the file."""
+    """A row a node, busiest first."""
     frame = plan.breakdown().nodes
     nodes = plan.problem.network.nodes
     frame["kind"] = [node.kind for node in nodes]
     frame["slots"] = plan.problem.tables.node_slots
     frame["memory"] = memory_peaks(plan)
     frame["memory_limit"] = plan.problem.tables.memory_capacity
+    frame = frame.sort_values("busy", ascending=False, kind="stable").head(_MOST)
     limited = bool(np.isfinite(frame["memory_limit"]).any())
     return table([
         _texts(frame, "node"), *_telling([_texts(frame, "tier"), _texts(frame, "kind")]),
@@ -98,7 +102,7 @@ def nodes_table(plan: Plan) -> str:
             _numbers(frame, name, _JOULES) for name in ("energy", "codec_energy", "idle_energy")
         ]),
         *_telling([_numbers(frame, "cost", number)]),
-    ])  # fmt: skip
+    ], "by time busy", plan.problem.tables.nodes)  # fmt: skip
 
 
 def _limit(unit: str) -> Callable[[float], str]:
@@ -113,7 +117,7 @@ def links_table(plan: Plan) -> str:
     frame["delay"] = [e.latency for e in links]
     frame["duplex"] = [e.duplex for e in links]
     frame["channels"] = [np.inf if e.channels is None else e.channels for e in links]
-    frame = frame.sort_values(["held", "bytes"], ascending=False, kind="stable")
+    frame = frame.sort_values(["held", "bytes"], ascending=False, kind="stable").head(_MOST)
     return table([
         _texts(frame, "from"), _texts(frame, "to"),
         _numbers(frame, "bandwidth", _limit("B/s")),
@@ -122,14 +126,15 @@ def links_table(plan: Plan) -> str:
         _numbers(frame, "transfers", number), _numbers(frame, "bytes", _BYTES),
         _numbers(frame, "held", _SECONDS), *_telling([_numbers(frame, "energy", _JOULES)]),
         *_telling([_numbers(frame, "cost", number)]),
-    ], "by time held")  # fmt: skip
+    ], "by time held", len(links))  # fmt: skip
 
 
 def chain_table(plan: Plan) -> str:
     """What the last finish waited for, from the plan's start on; empty without times."""
-    steps = critical_chain(plan)
-    if not steps:
+    chain = critical_chain(plan)
+    if not chain:
         return ""
+    steps = chain[-_MOST:]
     tables, parts = plan.problem.tables, plan.parts
     own = [step.part for step in steps]
     start, finish = parts.start[own].tolist(), parts.finish[own].tolist()
@@ -139,4 +144,4 @@ def chain_table(plan: Plan) -> str:
         Column("start", [_SECONDS(value) for value in start], start),
         Column("finish", [_SECONDS(value) for value in finish], finish),
         Column("why then", [step.reason for step in steps]),
-    ])  # fmt: skip
+    ], "before the last finish", len(chain))  # fmt: skip

@@ -27,7 +27,7 @@ _FILLED = 0.86  # of a lane's height
 _NAME = 28  # characters of a row's name, at most
 
 
-def gantt(plan: Plan, nodes: int = 100, links: int = 40) -> Any:
+def gantt(plan: Plan, nodes: int = 100, links: int = 40, bars: int = 15_000) -> Any:
     """Draw what runs where and when, coloured by tier, and what each link carries.
 
     Tooltips say of a task its node, mode, times, execution and what it waited for; of a transfer
@@ -36,7 +36,9 @@ def gantt(plan: Plan, nodes: int = 100, links: int = 40) -> Any:
     Parameters
     ----------
     nodes, links
-        Rows at most: those that are busy longest. What is left out is counted below the chart.
+        Rows at most: those that are busy longest. What is left out is counted beside the axis.
+    bars
+        Bars of tasks at most, and of transfers: the longest.
 
     Returns
     -------
@@ -49,6 +51,8 @@ def gantt(plan: Plan, nodes: int = 100, links: int = 40) -> Any:
     """
     plotly()
     made = chart(plan, nodes, links)
+    missing = _left_out(made, bars)
+    made = made._replace(tasks=_longest(made.tasks, bars), transfers=_longest(made.transfers, bars))
     latency = plan.metrics["latency"]
     size, unit = in_unit(latency) if np.isfinite(latency) else (1.0, "s")
     outline = 0.6 if len(made.tasks.of) + len(made.transfers.of) <= _OUTLINED else 0.0
@@ -57,7 +61,6 @@ def gantt(plan: Plan, nodes: int = 100, links: int = 40) -> Any:
         *_transfer_traces(plan, made, size, outline),
     ]
     end = max([latency if np.isfinite(latency) else 0.0, *made.tasks.finish.tolist()]) / size
-    missing = _left_out(made)
     tall = _LANE * max(made.height, 2.0)
     on_top = tall > _SCREEN
     return figure(
@@ -181,6 +184,17 @@ def _rules(made: Chart) -> list[dict[str, Any]]:
     return shapes
 
 
-def _left_out(made: Chart) -> str:
-    found = ((made.hidden_nodes, "node"), (made.hidden_links, "link"))
-    return ", ".join(count(hidden, f"less busy {what}") for hidden, what in found if hidden)
+def _longest(bars: Bars, most: int) -> Bars:
+    if len(bars.of) <= most:
+        return bars
+    kept = np.sort(np.argsort(bars.start - bars.finish, kind="stable")[:most])
+    return bars.take(kept)
+
+
+def _left_out(made: Chart, most: int) -> str:
+    found = (
+        (made.hidden_nodes, "less busy node"), (made.hidden_links, "less busy link"),
+        (len(made.tasks.of) - most, "shorter task"),
+        (len(made.transfers.of) - most, "shorter transfer"),
+    )  # fmt: skip
+    return ", ".join(count(hidden, what) for hidden, what in found if hidden > 0)
