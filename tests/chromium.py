@@ -34,7 +34,7 @@ class Page:
     def __init__(self, send: int, receive: int) -> None:
         self._send, self._receive = send, receive
         self._last, self._session, self._rest = 0, "", b""
-        self.requests: list[str] = []  # addresses, in the order in which they were asked for
+        self.requests: list[str] = []  # addresses outside the page, in order
         self.complaints: list[str] = []  # errors and warnings of the console, and exceptions
 
     def attach(self) -> None:
@@ -54,8 +54,10 @@ class Page:
 
     def open(self, path: Path) -> None:
         """Open a file and wait until it has loaded."""
-        self.call("Page.navigate", url=path.resolve().as_uri())
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+        address = path.resolve().as_uri()
+        self.call("Page.navigate", url=address)
+        here = f"location.href === {json.dumps(address)}"
+        self.until(f"document.readyState === 'complete' && {here}")
 
     def value(self, script: str) -> Any:
         """The value of an expression in the page."""
@@ -112,7 +114,8 @@ class Page:
     def _note(self, event: Any) -> None:
         kind, told = event.get("method"), event.get("params", {})
         if kind == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"])
+            if not told["request"]["url"].startswith(("data:", "blob:")):
+                self.requests.append(told["request"]["url"])
         elif kind == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(told["exceptionDetails"]))
         elif kind == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
