@@ -157,7 +157,7 @@ def _pushed(corners: FloatArray, shut: FloatArray) -> FloatArray:
 
 def _minimal(corners: FloatArray) -> FloatArray:
     """Corners that no other is below; of equal ones the first."""
-    below = (corners[None] <= corners[:, None]).all(axis=2)
+    below: BoolArray = np.all(corners[None] <= corners[:, None], axis=2)
     equal = below & below.T
     redundant = (below & ~equal).any(axis=1) | np.tril(equal, -1).any(axis=1)
     return corners[~redundant]
