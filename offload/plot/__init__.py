@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from offload.plot.bandwidth import bandwidth
 from offload.plot.gantt import gantt
+from offload.plot.graph import graph
 from offload.plot.performance import profiles
 from offload.plot.stages import stages
 from offload.plot.topology import topology
 
-__all__ = ["bandwidth", "gantt", "profiles", "stages", "topology"]
+__all__ = ["bandwidth", "gantt", "graph", "profiles", "stages", "topology"]
