@@ -11,5 +11,6 @@ from offload.plot.graph import graph
 from offload.plot.performance import profiles
 from offload.plot.stages import stages
 from offload.plot.topology import topology
+from offload.plot.usage import load, memory
 
-__all__ = ["bandwidth", "gantt", "graph", "profiles", "stages", "topology"]
+__all__ = ["bandwidth", "gantt", "graph", "load", "memory", "profiles", "stages", "topology"]

@@ -7,6 +7,7 @@ the least squares of distances to neighbours that keep the order and a distance 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ class Layered(NamedTuple):
     paths: list[FloatArray]
 
 
-def layered(layer: Positions, src: Positions, dst: Positions) -> Layered:
+def layered(layer: Positions, src: Positions, dst: Positions, spread: float = 0.0) -> Layered:
     """Lay out nodes whose layers are known.
 
     Parameters
@@ -43,11 +44,17 @@ def layered(layer: Positions, src: Positions, dst: Positions) -> Layered:
         Layer of each node; edges may lead either way, and within a layer (then straight).
     src, dst : int[E]
         Ends of the edges.
+    spread
+        Nodes of a layer are further apart where it has few: together up to this share of the
+        height of the largest layer, and up to three times as far as there.
     """
     layer = np.asarray(layer, np.int64)
     chains, layers, gaps = _with_passages(layer, np.asarray(src), np.asarray(dst))
-    pairs = np.array([p for c in chains for p in zip(c[:-1], c[1:], strict=True)], np.int64)
+    pairs = np.array([p for chain in chains for p in pairwise(chain)], np.int64)
     a, b = pairs.reshape(-1, 2).T
+    many = np.bincount(layer)
+    if spread and len(many):
+        gaps[: len(layer)] = np.clip(spread * many.max() / many, 1.0, 3.0)[layer]
     members = Lists.group(layers, int(layers.max(initial=-1)) + 1)
     order = [members.of(number).astype(np.int64) for number in range(len(members.lengths))]
     near = _Neighbours(np.concatenate([a, b]), np.concatenate([b, a]), layers)

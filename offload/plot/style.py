@@ -31,8 +31,8 @@ DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 SMALL = 8.0  # points, of the text of legends and names
-_MARGIN = 30.0  # points beside the names of rows
-_INNER = 0.775  # of the width of a figure, matplotlib's share of the axes without a layout
+_INNER = 0.773  # of a figure, matplotlib's share of the axes before a layout makes room
+_BESIDE, _ABOVE = 16.0, 62.0  # points, beside names of rows, and of legend and names below
 
 
 def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
@@ -104,10 +104,11 @@ def points(ax: Axes, names: Sequence[str] = (), size: float = SMALL) -> tuple[fl
     """Width and height of axes in points, about as they will be beside the names of their rows."""
     box = ax.get_window_extent()
     width, height = (side / ax.figure.dpi * 72 for side in (box.width, box.height))
-    if getattr(ax.figure, "get_layout_engine", lambda: None)() is not None:
-        longest = max((text_width(name, size) for name in names), default=0.0)
-        width = max(min(width, width / _INNER - longest - _MARGIN), 0.3 * width)
-    return width, height
+    if getattr(ax.figure, "get_layout_engine", lambda: None)() is None:
+        return width, height
+    longest = max((text_width(name, size) for name in names), default=0.0)
+    room = width / _INNER - longest - _BESIDE, height / _INNER - _ABOVE
+    return max(room[0], 0.3 * width), max(room[1], 0.3 * height)
 
 
 @lru_cache(maxsize=4096)
