@@ -10,7 +10,16 @@ import numpy as np
 from offload.arrays import FloatArray
 from offload.plot.bars import Bars, Chart, Row, chart
 from offload.plot.style import (
-    GREY, SMALL, axes_of, colours, in_unit, ink, legend, points, text_width, tiers_of,
+    GREY,
+    SMALL,
+    axes_of,
+    colours,
+    in_unit,
+    ink,
+    legend,
+    points,
+    text_width,
+    tiers_of,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -14,7 +14,17 @@ from offload.errors import OffloadError
 from offload.plan import Plan
 from offload.plot.layout import Layered, layered
 from offload.plot.style import (
-    FILLS, MARKERS, SMALL, axes_of, bare, colours, ink, legend, points, text_width, tiers_of,
+    FILLS,
+    MARKERS,
+    SMALL,
+    axes_of,
+    bare,
+    colours,
+    ink,
+    legend,
+    points,
+    text_width,
+    tiers_of,
 )  # fmt: skip
 from offload.problem import Problem
 from offload.tables import Lists

@@ -24,7 +24,7 @@ class Labels:
 
     def fits(self, text: str, size: float, x: float, y: float) -> bool:
         """Take the room of a text around a point, if all of it is free and within the picture."""
-        width, height = text_width(text, size) + 4.0, _HIGH * size
+        width, height = self.width(text, size), _HIGH * size
         left, right = x - width / 2, x + width / 2
         low, high = y - height / 2, y + height / 2
         if left < 0 or right > self._width or low < 0 or high > self._height:
@@ -38,3 +38,8 @@ class Labels:
                 return False
         self._taken.append((left, right, low, high))
         return True
+
+    @staticmethod
+    def width(text: str, size: float) -> float:
+        """Points that a text takes, with a little room beside it."""
+        return text_width(text, size) + 4.0

@@ -77,7 +77,7 @@ def _within(tier: Positions, src: Positions, dst: Positions) -> Positions:
         own = np.flatnonzero(tier == t).tolist()
         for sign in (1, -1):
             level = [k for k in own if any(sign * (int(tier[j]) - t) > 0 for j in near[k])]
-            hops = {k: 0 for k in level}
+            hops = dict.fromkeys(level, 0)
             while level:
                 level = [j for k in level for j in sorted(near[k]) if tier[j] == t]
                 level = [j for j in dict.fromkeys(level) if j not in hops]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DASHES", "FILLS", "GREY", "LINES", "MARKERS", "SMALL", "axes_of", "bare", "colours", "in_unit",
-    "ink", "legend", "metric_axis", "objective_axis", "points", "text_width", "tiers_of",
+    "ink", "legend", "metric_axis", "objective_axis", "plain", "points", "text_width", "tiers_of",
 ]  # fmt: skip
 
 # Areas. Tol 2021, "Colour schemes" (SRON/EPS/TN/09-002), medium contrast: told apart by the
@@ -32,6 +33,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 SMALL = 8.0  # points, of the text of legends and names
 _INNER = 0.773  # of a figure, matplotlib's share of the axes before a layout makes room
+_NUMBER = "00000.00"  # as wide as numbers beside an axis and its name
 _BESIDE, _ABOVE = 16.0, 62.0  # points, beside names of rows, and of legend and names below
 
 
@@ -85,7 +87,8 @@ def in_unit(seconds: float) -> tuple[float, str]:
 
 def metric_axis(metric: str, most: float) -> tuple[float, str]:
     """For values up to ``most``: the unit's size in SI units, and the name of the axis."""
-    size, unit = prefixed(most, METRIC_UNITS.get(metric, ""))
+    unit = METRIC_UNITS.get(metric, "")
+    size, unit = prefixed(most, unit) if unit else _power(most)
     return size, f"{metric} ({unit})" if unit else metric
 
 
@@ -94,7 +97,34 @@ def objective_axis(minimize: Mapping[str, float] | None, most: float) -> tuple[f
     weighted = {name: weight for name, weight in (minimize or {}).items() if weight > 0}
     if list(weighted.values()) == [1.0]:
         return metric_axis(next(iter(weighted)), most)
-    return 1.0, "objective"
+    size, unit = _power(most)
+    return size, f"objective ({unit})" if unit else "objective"
+
+
+def _power(most: float) -> tuple[float, str]:
+    """For values without a unit: a power of 1000, where they are far from 1."""
+    if most <= 0 or 1e-2 <= most < 1e5:
+        return 1.0, ""
+    power = 3 * math.floor(math.log10(most) / 3)
+    return 10.0**power, f"1e{power}"
+
+
+def plain(ax: Axes) -> None:
+    """Whole numbers on the axes: neither powers on logarithmic ones nor offsets on others."""
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+    for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() == "log":
+            low, high = sorted(axis.get_view_interval())
+            axis.set_major_formatter(lambda value, position: f"{value:g}")
+            if high > 10 * low:  # else there may be no power of ten to name
+                axis.set_minor_formatter(NullFormatter())
+            else:
+                axis.set_minor_formatter(lambda value, position: f"{value:g}")
+        else:
+            formatter = ScalarFormatter(useOffset=False)
+            formatter.set_scientific(False)
+            axis.set_major_formatter(formatter)
 
 
 # -- room and text -------------------------------------------------------------------------------
@@ -125,8 +155,9 @@ def legend(ax: Axes, handles: Sequence[Any], title: str | None = None) -> None:
     """A legend above the axes, of as many columns as fit their width."""
     if not handles:
         return
-    wide = [text_width(str(handle.get_label()), SMALL) + 4.5 * SMALL for handle in handles]
-    room = points(ax)[0]
+    wide = [text_width(str(handle.get_label()), SMALL) + 5 * SMALL for handle in handles]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    room = points(ax, [*names, _NUMBER])[0] if len(ax.get_yticks()) else points(ax)[0]
     columns = len(wide) if sum(wide) <= room else int(room // max(wide))
     ax.legend(
         handles=list(handles), loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False,
