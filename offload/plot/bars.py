@@ -36,6 +36,13 @@ class Bars(NamedTuple):
     end: FloatArray
     source: Positions  # the row of ``plan.parts`` or of ``plan.transfers``
 
+    def take(self, chosen: Positions) -> Bars:
+        """Some of the bars."""
+        return Bars(
+            self.row[chosen], self.lane[chosen], self.begin[chosen], self.end[chosen],
+            self.source[chosen],
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -77,7 +84,7 @@ def chart(plan: Plan, most: int | None = None, transfers: bool = True) -> Chart:
     rows, tasks, nodes = _pack(own, running, most, 0)
     both, held = _held(plan)
     if not transfers:
-        held = Bars(*(column[:0] for column in held))
+        held = held.take(np.zeros(0, np.int64))
     more, holds, links = _pack(both, held, most, len(rows))
     return Chart(rows + more, tasks, holds, nodes, links)
 
@@ -116,7 +123,8 @@ def _pack(
     place = np.full(len(rows), -1)
     place[used] = np.arange(len(used))
     kept = np.flatnonzero(place[bars.row] >= 0)
-    bars = Bars(place[bars.row[kept]], *(column[kept] for column in bars[1:]))
+    bars = bars.take(kept)
+    bars = bars._replace(row=place[bars.row])
     lane = np.zeros(len(kept), np.int64)
     by_row = np.argsort(bars.row, kind="stable")
     bounds = np.searchsorted(bars.row[by_row], np.arange(len(used) + 1))

@@ -9,6 +9,7 @@ import numpy as np
 
 from offload.errors import OffloadError
 from offload.plot.style import (
+    DASHES,
     LINES,
     SMALL,
     axes_of,
@@ -79,13 +80,19 @@ def convergence(
         gap = (value - float(bound[last])) / value if value else 0.0
         area.set_label(f"gap, {percent(max(gap, 0.0))} at the end")
         handles.append(area)
-    for values, look, label in (
-        (objective, {"color": LINES[0], "linestyle": "-"}, "objective of the best plan"),
-        (bound, {"color": LINES[5], "linestyle": "--"}, "bound"),
+    for values, colour, dash, label in (
+        (objective, LINES[0], DASHES[0], "objective of the best plan"),
+        (bound, LINES[5], DASHES[1], "bound"),
     ):
         if np.isfinite(values).any():
             handles += ax.step(
-                time, values / size, where="post", linewidth=1.8, label=label, **look
+                time,
+                values / size,
+                where="post",
+                linewidth=1.8,
+                label=label,
+                color=colour,
+                linestyle=dash,
             )
     if (known > 0).all() and len(known) and known.max() > _WIDE * known.min():
         ax.set_yscale("log")

@@ -9,6 +9,7 @@ import numpy as np
 from offload.arrays import BoolArray, FloatArray
 from offload.plot.labels import Labels
 from offload.plot.style import (
+    DASHES,
     FILLS,
     GREY,
     LINES,
@@ -110,7 +111,7 @@ def front(front: FrontLike, ax: Axes | None = None) -> Axes:
 
 def _axes(ax: Axes, values: FloatArray, bounds: FloatArray) -> None:
     """Ranges that hold all plans and the bounds near them; logarithmic where values range far."""
-    sides = ((ax.set_xscale, ax.set_xlim), (ax.set_yscale, ax.set_ylim))
+    sides: Any = ((ax.set_xscale, ax.set_xlim), (ax.set_yscale, ax.set_ylim))
     for number, (scale, limit) in enumerate(sides):
         both = np.concatenate([values[:, number], bounds[:, number]])
         both = both[np.isfinite(both)]
@@ -140,13 +141,13 @@ def _stairs(ax: Axes, values: FloatArray, bounds: FloatArray) -> list[Any]:
             zorder=0.5,
         )  # fmt: skip
         between = Patch(facecolor="#DDDDDD", label="open")
-    for corners, look, label in (
-        (upper, {"color": LINES[0], "linestyle": "-"}, "attained"),
-        (lower, {"color": "black", "linestyle": "--"}, "lower bound"),
-    ):
+    for corners, colour, dash, label in (
+        (upper, LINES[0], DASHES[0], "attained"), (lower, "black", DASHES[1], "lower bound"),
+    ):  # fmt: skip
         if len(corners):
-            (line,) = ax.plot(*corners.T, linewidth=1.2, label=label, zorder=1, **look)
-            handles.append(line)
+            handles += ax.plot(
+                *corners.T, linewidth=1.2, label=label, zorder=1, color=colour, linestyle=dash
+            )
     return [*handles, between] if len(handles) == 2 else handles
 
 
@@ -184,6 +185,8 @@ def _plans(ax: Axes, values: FloatArray, proved: BoolArray, third: str | None) -
             continue
         own = np.array(shades)[chosen]
         marker = "o" if filled else "s"
+        edge: Any
+        face: Any
         edge, face = ("black", own) if filled else (own, "white")
         if third is not None and not filled:
             edge, face = "black", own
@@ -230,7 +233,7 @@ def _gaps(ax: Axes, values: FloatArray, gaps: FloatArray) -> None:
         for right, up in ((away, 6), (-away, -6), (away, -6), (-away, 6)):
             if room.fits(text, SMALL - 1, x + right, y + up):
                 ax.annotate(
-                    text, values[i, :2], xytext=(right, up), textcoords="offset points",
-                    ha="center", va="center", fontsize=SMALL - 1,
+                    text, (values[i, 0], values[i, 1]), xytext=(right, up), ha="center",
+                    va="center", textcoords="offset points", fontsize=SMALL - 1,
                 )  # fmt: skip
                 break

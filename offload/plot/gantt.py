@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -131,10 +131,11 @@ class _Place:
 
         left, right, upper, lower = self.box(bars)
         x, y = np.stack([left, left, right, right], 1), np.stack([upper, lower, lower, upper], 1)
+        corners: Any = np.stack([x, y], 2)  # an array is taken at once, a list bar by bar
         few = len(shade) <= _OUTLINED
         self.ax.add_collection(
             PolyCollection(
-                np.stack([x, y], 2), facecolors=shade, edgecolors="black" if few else "face",
+                corners, facecolors=shade, edgecolors="black" if few else "face",
                 linewidths=0.4 if few else 0.2,
             ),
             autolim=False,

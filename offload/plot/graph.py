@@ -14,6 +14,7 @@ from offload.errors import OffloadError
 from offload.plan import Plan
 from offload.plot.layout import Layered, layered
 from offload.plot.style import (
+    DASHES,
     FILLS,
     MARKERS,
     SMALL,
@@ -208,7 +209,7 @@ def _markers(ax: Axes | None, depth: NDArray[np.int64], laid: Layered, styles: _
         own = np.flatnonzero(styles.group == group)
         if not len(own):
             continue
-        look = {
+        look: dict[str, Any] = {
             "marker": MARKERS[group % len(MARKERS)] if group >= 0 else "o",
             "markerfacecolor": styles.shades[group] if group >= 0 else _PLAIN,
             "markeredgecolor": "black", "markeredgewidth": min(0.6, 0.1 * side), "linestyle": "",
@@ -218,7 +219,7 @@ def _markers(ax: Axes | None, depth: NDArray[np.int64], laid: Layered, styles: _
             label = styles.labels[group] if group >= 0 else f"several nodes ({len(own)})"
             handles.append(Line2D([], [], markersize=6, label=label, **look))
     ax.set_xlim(-0.5, layers - 0.5)
-    return _finish(ax, laid, np.arange(layers), handles + lines)
+    return _finish(ax, laid, np.arange(float(layers)), handles + lines)
 
 
 def _edges(ax: Axes, paths: Sequence[FloatArray], styles: _Styles, width: float) -> list[Any]:
@@ -227,14 +228,14 @@ def _edges(ax: Axes, paths: Sequence[FloatArray], styles: _Styles, width: float)
     from matplotlib.lines import Line2D
 
     many = len(paths) > _CROWD  # dashes would be noise
-    stay = ("#C4C4C4", "-") if many else ("#999999", "--")
+    stay = ("#C4C4C4", DASHES[0]) if many else ("#999999", DASHES[1])
     every = np.ones(len(paths), bool)
     moves = every if styles.moves is None else styles.moves
     handles = []
     for label, (colour, dash), chosen in (
-        ("stays on its node", stay, ~moves), ("moves", ("#333333", "-"), moves),
+        ("stays on its node", stay, ~moves), ("moves", ("#333333", DASHES[0]), moves),
     ):  # fmt: skip
-        lines = [paths[i] for i in np.flatnonzero(chosen)]
+        lines = [paths[i] for i in np.flatnonzero(chosen).tolist()]
         if lines:
             collection = LineCollection(
                 lines, colors=colour, linestyles=dash, linewidths=width, zorder=1
@@ -248,7 +249,8 @@ def _finish(ax: Axes, laid: Layered, ticks: FloatArray, handles: Sequence[Any]) 
     bare(ax)
     ax.set_ylim(laid.height.max(initial=0.0) + 0.7, -0.7)
     step = max(1, -(-len(ticks) // 30))
-    ax.set_xticks(ticks[::step], range(0, len(ticks), step), fontsize=SMALL)
+    depths = [str(depth) for depth in range(0, len(ticks), step)]
+    ax.set_xticks(ticks[::step], depths, fontsize=SMALL)
     ax.set_xlabel("depth (edges on the longest path to a task)", fontsize=SMALL)
     legend(ax, handles)
     return ax

@@ -56,7 +56,7 @@ def layered(layer: Positions, src: Positions, dst: Positions, spread: float = 0.
     if spread and len(many):
         gaps[: len(layer)] = np.clip(spread * many.max() / many, 1.0, 3.0)[layer]
     members = Lists.group(layers, int(layers.max(initial=-1)) + 1)
-    order = [members.of(number).astype(np.int64) for number in range(len(members.lengths))]
+    order: list[Positions] = [members.of(n) for n in range(len(members.lengths))]
     near = _Neighbours(np.concatenate([a, b]), np.concatenate([b, a]), layers)
     order = _sorted(order, near, len(layers))
     height = _heights(order, near, gaps)

@@ -40,7 +40,9 @@ def circle(count: int, src: Positions, dst: Positions) -> Places:
     x, y = _ROUND * radius * np.cos(angle), radius * np.sin(angle)
     side = np.where(np.abs(np.cos(angle)) < 0.1, 0, np.sign(np.cos(angle))).astype(np.int64)
     place = np.stack([x - x.min(initial=0.0), y - y.min(initial=0.0)], 1)
-    return Places(*place.T, side, [place[[i, j]] for i, j in zip(src, dst, strict=True)])
+    return Places(
+        place[:, 0], place[:, 1], side, [place[[i, j]] for i, j in zip(src, dst, strict=True)]
+    )
 
 
 def columns(tier: Positions, src: Positions, dst: Positions) -> Places:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from offload.errors import OffloadError
 from offload.tiers import tiers_of
@@ -28,7 +28,7 @@ GREY = "#777777"  # links, and what moves over them
 
 # Lines: Okabe, Ito 2008, "Color universal design". Neighbours differ in their dashes too.
 LINES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-DASHES = ("-", "--", "-.", ":")
+DASHES: tuple[Literal["-", "--", "-.", ":"], ...] = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 SMALL = 8.0  # points, of the text of legends and names

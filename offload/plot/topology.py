@@ -180,9 +180,7 @@ class _Canvas:
             for shown in (text, text.split(": ")[0]):
                 out = away + text_width(shown, _TEXT) / 2 + 2
                 spots = [(x + side * out, y)] if side else self._calmer(x, y, up, 2 * out)
-                spot = next((at for at in spots if self.labels.fits(shown, _TEXT, *at)), None)
-                if spot is not None:
-                    self._text(shown, *spot, _TEXT)
+                if any(self._text(shown, left, top, _TEXT) for left, top in spots):
                     break
 
     def _calmer(self, x: float, y: float, up: float, width: float) -> list[tuple[float, float]]:
@@ -241,15 +239,18 @@ class _Canvas:
     def _amount(self, text: str, line: FloatArray) -> None:
         """A text on a line, where it meets no other."""
         for x, y in _along(line, np.array([0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8])).tolist():
-            if self.labels.fits(text, SMALL - 1.5, x, y):
-                self._text(text, x, y, SMALL - 1.5)
+            if self._text(text, x, y, SMALL - 1.5):
                 return
 
-    def _text(self, text: str, x: float, y: float, size: float) -> None:
+    def _text(self, text: str, x: float, y: float, size: float) -> bool:
+        """Write a text where there is room for it, and say whether there was."""
+        if not self.labels.fits(text, size, x, y):
+            return False
         self.ax.text(
             x, y, text, ha="center", va="center", fontsize=size, zorder=4, parse_math=False,
             bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
         )  # fmt: skip
+        return True
 
 
 def _along(line: FloatArray, shares: FloatArray) -> FloatArray:
