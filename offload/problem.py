@@ -290,6 +290,12 @@ class Problem(
 
         return digest(self)
 
+    def plot_graph(self, ax: Axes | None = None) -> Axes:
+        """Draw the task graph; see :func:`offload.plot.graph`."""
+        from offload.plot import graph
+
+        return graph(self, ax)
+
     def plot_topology(self, ax: Axes | None = None) -> Axes:
         """Draw the network; see :func:`offload.plot.topology`."""
         from offload.plot import topology
