@@ -1,0 +1,79 @@
+"""Hooks of MkDocs: pages that are made from the code, and links between documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from mkdocs.structure.files import File, Files
+from pages import fields, mathematics, methods, names
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.pages import Page
+
+
+def made() -> dict[str, str]:
+    """Every page that is made, by its path in the site's sources."""
+    return {
+        "catalogue.md": methods.catalogue(),
+        "format-reference.md": fields.reference(),
+        **{f"mathematics/{file}": text for file, text in mathematics.pages().items()},
+        **{f"reference/{file}": text for file, text in names.pages().items()},
+    }
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made; then those that the navigation leaves out."""
+    for path, text in made().items():
+        files.append(File.generated(config, path, content=text))
+    _complete(config.nav, [file.src_uri for file in files.documentation_pages()])
+    return files
+
+
+def _complete(nav: Any, paths: list[str]) -> None:
+    """Sections of the navigation named ``SECTION: [FOLDER/]`` get all pages of the folder."""
+    named = set(_named(nav))
+    for section in nav:
+        ((_, entries),) = section.items()
+        if not isinstance(entries, list):
+            continue
+        for entry in [e for e in entries if isinstance(e, str) and e.endswith("*")]:
+            folder = entry[:-1]
+            rest = [
+                path
+                for path in paths
+                if path.startswith(folder) and "/" not in path[len(folder) :] and path not in named
+            ]
+            at = entries.index(entry)
+            entries[at : at + 1] = rest
+
+
+def _named(nav: Any) -> Iterator[str]:
+    for entry in nav:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            for value in entry.values():
+                yield from [value] if isinstance(value, str) else _named(value)
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Documents and formulations that a text names in backticks become links."""
+    here = page.file.src_uri
+    up = "../" * here.count("/")
+    pages = {file.src_uri for file in files.documentation_pages()}
+    homes = mathematics.homes()
+
+    def link(found: re.Match[str]) -> str:
+        folder, name = found[1], found[2]
+        if folder == "docs" and f"{name}.md" in pages and f"{name}.md" != here:
+            return f"[{found[0]}]({up}{name}.md)"
+        if folder == "formulations" and name in homes and not here.startswith("mathematics/"):
+            return f"[{found[0]}]({up}mathematics/{homes[name]}.md#{name})"
+        return found[0]
+
+    parts = re.split(r"(^```.*?^```)", markdown, flags=re.DOTALL | re.MULTILINE)
+    pattern = r"(?<!\[)`(docs|formulations)/([\w/-]+)\.(?:md|py)`"
+    return "".join(p if p.startswith("```") else re.sub(pattern, link, p) for p in parts)

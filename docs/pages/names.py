@@ -1,0 +1,138 @@
+"""The reference of public names: which names, on which pages."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+import offload
+
+__all__ = ["addresses", "pages"]
+
+
+class Group(NamedTuple):
+    """A page: names of ``offload`` by the modules that they come from."""
+
+    file: str
+    title: str
+    lead: str
+    modules: tuple[str, ...]
+
+
+GROUPS = (
+    Group(
+        "problem", "Problem",
+        "An instance and its parts. Bounds and defaults of all fields in one place: the "
+        "[format reference](../format-reference.md).",
+        ("offload.problem",),
+    ),
+    Group(
+        "solving", "Solving", "From a problem to an answer, and what one can ask besides.",
+        ("offload.solver", "offload.registry", "offload.evaluator", "offload.checker"),
+    ),
+    Group("plans", "Plans and results", "What an answer consists of.", ("offload.plan",)),
+    Group(
+        "files", "Files", "Reading and writing instances and plans, and formats of other tools.",
+        ("offload.files", "offload.plan_files", "offload.converting", "offload.exporting"),
+    ),
+    Group(
+        "generating", "Scenarios and machines",
+        "Generated instances, and machines and links by name.",
+        ("offload.generating", "offload.catalogue", "offload.measuring"),
+    ),
+    Group("batches", "Batches", "Many instances by several methods.", ("offload.batching",)),
+    Group(
+        "partitions", "Partitions", "Where to cut a large model, or any graph.",
+        ("offload.stage_table", "offload.bandwidth_sweep", "formulations.replicated_stages"),
+    ),
+    Group("errors", "Errors", "All are `OffloadError`.", ("offload.errors",)),
+)  # fmt: skip
+MORE = Group("more", "More", "What else there is.", ())
+
+# Modules whose own public names have a page, beside the packages that ``offload`` has as parts.
+FORMULAS = ("offload.shares", "offload.queueing", "offload.collectives")
+METHODS = ("Entry", "Request", "Answer", "Method", "Stopped")  # of offload.registry
+
+OPENING = """# API reference
+
+Made from the docstrings. `import offload` has all of these names; they load on first use.
+Units are SI: seconds, bytes, joules, watts, operations.
+"""
+
+
+@cache
+def _grouped() -> dict[Group, list[str]]:
+    """Public names of ``offload`` by page, in their order; no name is left out."""
+    made: dict[Group, list[str]] = {group: [] for group in (*GROUPS, MORE)}
+    for name, module in offload._WHERE.items():
+        made[_home(module)].append(name)
+    return {group: names for group, names in made.items() if names}
+
+
+def _home(module: str) -> Group:
+    for group in GROUPS:
+        if any(module == m or module.startswith(m + ".") for m in group.modules):
+            return group
+    return MORE
+
+
+def pages() -> dict[str, str]:
+    """Pages by file name: an overview and one for each group of names."""
+    made = {}
+    lines = []
+    for group, names in _grouped().items():
+        full = [f"offload.{name}" for name in names]
+        made[f"{group.file}.md"] = _page(group.title, group.lead, full)
+        lines.append(_line(group.title, group.file, names))
+    for module in parts():
+        names = list(importlib.import_module(module).__all__)
+        file = module.rpartition(".")[2]
+        made[f"{file}.md"] = f"# `{module}`\n\n" + _directive(module)
+        lines.append(_line(f"`{module}`", file, names))
+    for module in FORMULAS:
+        lines.append(_line(f"`{module}`", "formulas", importlib.import_module(module).__all__))
+    made["formulas.md"] = _modules("Closed forms", FORMULAS)
+    full = [f"offload.registry.{name}" for name in METHODS]
+    lead = "What a method of your own is given and gives: [how to add one](../methods.md)."
+    made["methods.md"] = _page("Writing a method", lead, full)
+    lines.append(_line("Writing a method", "methods", METHODS))
+    return {"index.md": OPENING + "\n" + "\n".join(lines) + "\n", **made}
+
+
+def parts() -> list[str]:
+    """Packages with public names of their own."""
+    return ["offload.plot", *(f"offload.{name}" for name in offload._PARTS if name != "plot")]
+
+
+@cache
+def addresses() -> dict[str, str]:
+    """Where the site has a name: ``offload.problem.Task`` is at ``offload.Task``."""
+    made = {}
+    for name, module in offload._WHERE.items():
+        made[f"{module}.{name}"] = made[f"offload.{name}"] = f"offload.{name}"
+    for module in (*parts(), *FORMULAS):
+        made[module] = module
+        for name in importlib.import_module(module).__all__:
+            made[f"{module}.{name}"] = f"{module}.{name}"
+    for name in METHODS:
+        made[f"offload.registry.{name}"] = f"offload.registry.{name}"
+    return made
+
+
+def _line(title: str, file: str, names: Iterable[str]) -> str:
+    return f"- [{title}]({file}.md): " + ", ".join(f"`{name}`" for name in names)
+
+
+def _page(title: str, lead: str, names: Iterable[str]) -> str:
+    return f"# {title}\n\n{lead}\n\n" + "\n".join(_directive(name, 2) for name in names)
+
+
+def _modules(title: str, names: Iterable[str]) -> str:
+    return f"# {title}\n\n" + "\n".join(f"## `{m}`\n\n" + _directive(m, 2) for m in names)
+
+
+def _directive(name: str, level: int = 1) -> str:
+    """What mkdocstrings replaces by the docstring of a name."""
+    return f"::: {name}\n    options:\n      heading_level: {level}\n"
