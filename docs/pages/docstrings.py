@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from typing import Any, ClassVar
 
 import griffe
-from pages.names import addresses
-from pages.roles import in_markdown
 
 import offload
+from pages.names import addresses
+from pages.roles import in_markdown
 
 __all__ = ["Docstrings"]
 
@@ -23,19 +24,45 @@ class Docstrings(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, loader: Any, **kwargs: Any) -> None:
         """Once the object is complete."""
         if obj.docstring:
-            obj.docstring.value = in_markdown(
-                obj.docstring.value, lambda name: _address(obj, name)
-            )
+            text = in_markdown(obj.docstring.value, lambda name: _address(obj, name))
+            obj.docstring.value = _one_by_one(text)
 
     def on_class(self, *, cls: griffe.Class, **kwargs: Any) -> None:
-        """Fields of the format's records."""
-        if cls.module.path != "offload.problem":
+        """Records of the format: their fields are what they are made with."""
+        fields = offload.schema()["$defs"].get(cls.name, {}).get("properties", {})
+        if cls.module.path != "offload.problem" or not fields:
             return
-        for name, field in offload.schema()["$defs"].get(cls.name, {}).get("properties", {}).items():
+        lines = []
+        parameters = griffe.Parameters()
+        for name, field in fields.items():
             attribute = cls.members.get(name)
             if isinstance(attribute, griffe.Attribute):
-                attribute.docstring = griffe.Docstring(field["description"], parent=attribute)
-                attribute.annotation = _plain(attribute.annotation, cls)
+                annotation = _plain(attribute.annotation, cls)
+                meaning = field["description"]
+                lines += [name, f"    {meaning[0].upper()}{meaning[1:]}."]
+                default = attribute.value
+                if str(default).startswith("msgspec.field"):
+                    default = repr(field["default"])
+                kind = griffe.ParameterKind.positional_or_keyword
+                parameters.add(
+                    griffe.Parameter(name, annotation=annotation, kind=kind, default=default)
+                )
+        cls.set_member("__init__", griffe.Function("__init__", parameters=parameters))
+        assert cls.docstring is not None
+        if "\nParameters\n" not in cls.docstring.value:
+            cls.docstring.value += "\n\nParameters\n----------\n" + "\n".join(lines)
+
+
+def _one_by_one(text: str) -> str:
+    """A docstring in which each parameter has its own entry: "src, dst" would have one type."""
+
+    def apart(found: re.Match[str]) -> str:
+        names, kind, meaning = found.groups()
+        return "".join(f"{name}{kind or ''}\n{meaning}" for name in names.split(", "))
+
+    return re.sub(
+        r"^([a-z_]\w*(?:, [a-z_]\w*)+)( : [^\n]*)?\n((?:    [^\n]*\n?)+)", apart, text, flags=re.M
+    )
 
 
 class _Plain(ast.NodeTransformer):
@@ -46,13 +73,13 @@ class _Plain(ast.NodeTransformer):
         "AmountBySelector": "dict[str, float]",
     }  # fmt: skip
 
-    def visit_Subscript(self, node: ast.Subscript) -> Any:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
         if isinstance(node.value, ast.Name) and node.value.id == "Annotated":
             assert isinstance(node.slice, ast.Tuple)
             return self.visit(node.slice.elts[0])
         return self.generic_visit(node)
 
-    def visit_Name(self, node: ast.Name) -> Any:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> Any:
         return ast.parse(self.NAMES.get(node.id, node.id), mode="eval").body
 
 

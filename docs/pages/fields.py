@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pages.markdown import table
-
 import offload
 from offload.problem import FORMAT
+from pages.markdown import table
 
 __all__ = ["reference"]
 

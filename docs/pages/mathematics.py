@@ -9,11 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pages.roles import in_markdown
-from pages.typesetting import block, inline
-
 import offload
 from offload.registry import entries
+from pages.roles import in_markdown
+from pages.typesetting import block, inline
 
 __all__ = ["modules", "pages"]
 
@@ -76,14 +75,14 @@ def homes() -> Mapping[str, str]:
 @cache
 def roots() -> Mapping[str, str]:
     """Modules that are a formulation, with what it is called."""
-    methods = {
-        entry.where.partition(":")[0]: entry.name for entry in entries().values()
-    }
+    methods = {entry.where.partition(":")[0]: entry.name for entry in entries().values()}
     functions = {where: f"offload.{name}" for name, where in offload._WHERE.items()}
     named = {**functions, **methods}
     prefix = "formulations."
     return {
-        where.removeprefix(prefix): name for where, name in named.items() if where.startswith(prefix)
+        where.removeprefix(prefix): name
+        for where, name in named.items()
+        if where.startswith(prefix)
     }
 
 
@@ -130,7 +129,7 @@ def _page(title: str, names: list[str], lead: str = "") -> str:
         else:
             parts.append(f'<a id="{name}"></a>')
         parts.append(f"**{_linked(_sentence(module.title), name)}**")
-        parts.append(f'<small>`formulations/{name}.py`</small>')
+        parts.append(f"<small>`formulations/{name}.py`</small>")
         parts.extend(_linked(part, name) for part in set_body(module.body))
     if short:
         parts.append("## Further files")
@@ -184,9 +183,11 @@ def _split_heading(part: list[str]) -> list[str]:
 def _linked(text: str, page_of: str) -> str:
     """Names of modules in backticks lead to where their mathematics is."""
 
+    options = {name for entry in entries().values() for name in entry.options}
+
     def link(found: re.Match[str]) -> str:
         name = re.sub(r"^formulations[./]|\.py$", "", found[1])
-        if name not in modules() or name == page_of:
+        if name not in modules() or name == page_of or found[1] in options:
             return found[0]
         home = homes()[name]
         place = "" if home == homes()[page_of] else f"{home}.md"

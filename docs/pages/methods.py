@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pages.markdown import table
-
 from offload.features import FEATURES
 from offload.registry import Entry, entries
+from pages.markdown import table
 
 __all__ = ["catalogue"]
 
@@ -105,9 +104,7 @@ def _names(names: Iterable[str]) -> str:
 def _with_links(text: str) -> str:
     """Names of methods in a text lead to their sections."""
     known = entries()
-    return re.sub(
-        "`([^`]*)`", lambda m: f"[{m[0]}](#{m[1]})" if m[1] in known else m[0], text
-    )
+    return re.sub("`([^`]*)`", lambda m: f"[{m[0]}](#{m[1]})" if m[1] in known else m[0], text)
 
 
 def _with_modules(text: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
 import offload
+from pages.roles import in_markdown
 
 __all__ = ["addresses", "pages"]
 
@@ -68,6 +70,9 @@ def _grouped() -> dict[Group, list[str]]:
     made: dict[Group, list[str]] = {group: [] for group in (*GROUPS, MORE)}
     for name, module in offload._WHERE.items():
         made[_home(module)].append(name)
+    records = [*offload.schema()["$defs"]]  # the whole before its parts
+    for names in made.values():
+        names.sort(key=lambda name: records.index(name) if name in records else len(records))
     return {group: names for group, names in made.items() if names}
 
 
@@ -89,11 +94,12 @@ def pages() -> dict[str, str]:
     for module in parts():
         names = list(importlib.import_module(module).__all__)
         file = module.rpartition(".")[2]
-        made[f"{file}.md"] = f"# `{module}`\n\n" + _directive(module)
+        full = [f"{module}.{name}" for name in names]
+        made[f"{file}.md"] = _page(f"`{module}`", _lead(module), full)
         lines.append(_line(f"`{module}`", file, names))
     for module in FORMULAS:
         lines.append(_line(f"`{module}`", "formulas", importlib.import_module(module).__all__))
-    made["formulas.md"] = _modules("Closed forms", FORMULAS)
+    made["formulas.md"] = _formulas()
     full = [f"offload.registry.{name}" for name in METHODS]
     lead = "What a method of your own is given and gives: [how to add one](../methods.md)."
     made["methods.md"] = _page("Writing a method", lead, full)
@@ -113,12 +119,21 @@ def addresses() -> dict[str, str]:
     for name, module in offload._WHERE.items():
         made[f"{module}.{name}"] = made[f"offload.{name}"] = f"offload.{name}"
     for module in (*parts(), *FORMULAS):
-        made[module] = module
         for name in importlib.import_module(module).__all__:
             made[f"{module}.{name}"] = f"{module}.{name}"
     for name in METHODS:
         made[f"offload.registry.{name}"] = f"offload.registry.{name}"
     return made
+
+
+def _formulas() -> str:
+    """One page of several modules."""
+    made = ["# Closed forms\n\nHow they belong together: [Formulas](../formulas.md)."]
+    for module in FORMULAS:
+        made.append(f"## `{module}`\n\n{_lead(module)}")
+        names = importlib.import_module(module).__all__
+        made.extend(_directive(f"{module}.{name}", 3) for name in names)
+    return "\n\n".join(made)
 
 
 def _line(title: str, file: str, names: Iterable[str]) -> str:
@@ -129,10 +144,11 @@ def _page(title: str, lead: str, names: Iterable[str]) -> str:
     return f"# {title}\n\n{lead}\n\n" + "\n".join(_directive(name, 2) for name in names)
 
 
-def _modules(title: str, names: Iterable[str]) -> str:
-    return f"# {title}\n\n" + "\n".join(f"## `{m}`\n\n" + _directive(m, 2) for m in names)
+def _lead(module: str) -> str:
+    """What a module says of itself."""
+    return in_markdown(inspect.getdoc(importlib.import_module(module)) or "")
 
 
-def _directive(name: str, level: int = 1) -> str:
+def _directive(name: str, level: int) -> str:
     """What mkdocstrings replaces by the docstring of a name."""
     return f"::: {name}\n    options:\n      heading_level: {level}\n"
