@@ -7,21 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mkdocs.structure.files import File, Files
-from pages import fields, mathematics, methods, names
+from pages import mathematics
+from pages.site import made
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.pages import Page
-
-
-def made() -> dict[str, str]:
-    """Every page that is made, by its path in the site's sources."""
-    return {
-        "catalogue.md": methods.catalogue(),
-        "format-reference.md": fields.reference(),
-        **{f"mathematics/{file}": text for file, text in mathematics.pages().items()},
-        **{f"reference/{file}": text for file, text in names.pages().items()},
-    }
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
