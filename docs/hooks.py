@@ -58,7 +58,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     homes = mathematics.homes()
 
     def link(found: re.Match[str]) -> str:
-        folder, name = found[1], found[2]
+        folder, name = found[2], found[3]
         if folder == "docs" and f"{name}.md" in pages and f"{name}.md" != here:
             return f"[{found[0]}]({up}{name}.md)"
         if folder == "formulations" and name in homes and not here.startswith("mathematics/"):
@@ -66,5 +66,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return found[0]
 
     parts = re.split(r"(^```.*?^```)", markdown, flags=re.DOTALL | re.MULTILINE)
-    pattern = r"(?<!\[)`(docs|formulations)/([\w/-]+)\.(?:md|py)`"
+    pattern = r"(?<![\[`])(`{1,2})(docs|formulations)/([\w/-]+)\.(?:md|py)\1(?!`)"
     return "".join(p if p.startswith("```") else re.sub(pattern, link, p) for p in parts)

@@ -101,6 +101,17 @@ def test_instance_in_the_format_reference_loads_and_solves() -> None:
     assert offload.solve(problem, "cpsat").status == "optimal"
 
 
+def test_results_of_benchmarks_have_dates_and_commands() -> None:
+    text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    _, *results = re.split(r"^### ", text.partition("## Results")[2], flags=re.MULTILINE)
+    assert len(results) >= 9
+    for section in results:
+        title, _, body = section.partition("\n")
+        assert re.search(r"\b20\d\d-\d\d-\d\d\b", body), title
+        for script in set(re.findall(r"`python (benchmarks/\w+\.py)", body)) or {"no command"}:
+            assert (ROOT / script).is_file(), (title, script)
+
+
 def test_every_method_is_described() -> None:
     text = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
     assert [name for name in entries() if f"**{name}**" not in text] == []

@@ -89,7 +89,8 @@ def test_every_formulation_and_all_its_files_are_on_one_page() -> None:
 
 def is_on(module: str, page: str) -> bool:
     """Whether a page has a place of this name to jump to."""
-    return f'<a id="{module}">' in page or f"{{ #{module} }}" in page
+    slugs = [line.lstrip("# ").lower().replace(" ", "-") for line in page.splitlines()]
+    return f'<a id="{module}">' in page or f"{{ #{module} }}" in page or module in slugs
 
 
 def test_blocks_of_docstrings_are_set_and_prose_stays_prose() -> None:

@@ -58,10 +58,13 @@ def _one_by_one(text: str) -> str:
 
     def apart(found: re.Match[str]) -> str:
         names, kind, meaning = found.groups()
-        return "".join(f"{name}{kind or ''}\n{meaning}" for name in names.split(", "))
+        return "\n".join(f"{name}{kind or ''}\n{meaning}" for name in names.split(", "))
 
     return re.sub(
-        r"^([a-z_]\w*(?:, [a-z_]\w*)+)( : [^\n]*)?\n((?:    [^\n]*\n?)+)", apart, text, flags=re.M
+        r"^([a-z_]\w*(?:, [a-z_]\w*)+)( : [^\n]*)?\n((?:    [^\n]*(?:\n(?=    ))?)+)",
+        apart,
+        text,
+        flags=re.M,
     )
 
 

@@ -101,7 +101,9 @@ def pages() -> dict[str, str]:
         lines.append(_line(f"`{module}`", "formulas", importlib.import_module(module).__all__))
     made["formulas.md"] = _formulas()
     full = [f"offload.registry.{name}" for name in METHODS]
-    lead = "What a method of your own is given and gives: [how to add one](../methods.md)."
+    lead = (
+        "What a method of your own is given and gives: [how to add one](../methods.md#adding-one)."
+    )
     made["methods.md"] = _page("Writing a method", lead, full)
     lines.append(_line("Writing a method", "methods", METHODS))
     return {"index.md": OPENING + "\n" + "\n".join(lines) + "\n", **made}
