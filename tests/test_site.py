@@ -95,7 +95,7 @@ def is_on(module: str, page: str) -> bool:
 
 def test_blocks_of_docstrings_are_set_and_prose_stays_prose() -> None:
     page = mathematics.pages()["node_columns.md"]
-    assert '<p class="of-block">Linear program</p>' in page
+    assert '\n\nLinear program\n{ .of-block }\n\n<div class="mathematics">' in page
     assert "<td colspan=" in page
     assert "&sum;<sub>k</sub> <i>x</i><sub>ik</sub> = 1" in page
     assert "Any prices <i>&rho;</i>, <i>&omega;</i> of the rows" in page

@@ -77,7 +77,7 @@ def roots() -> Mapping[str, str]:
     """Modules that are a formulation, with what it is called."""
     methods = {entry.where.partition(":")[0]: entry.name for entry in entries().values()}
     functions = {where: f"offload.{name}" for name, where in offload._WHERE.items()}
-    named = {**functions, **methods}
+    named = {**methods, **functions}
     prefix = "formulations."
     return {
         where.removeprefix(prefix): name
@@ -161,7 +161,7 @@ def set_body(body: str) -> Iterator[str]:
             *before, heading = _split_heading(part)
             if before:
                 yield inline("\n".join(before))
-            yield f'<p class="of-block">{inline(heading)}</p>'
+            yield f"{inline(heading)}\n{{ .of-block }}"
         else:
             yield inline("\n".join(part))
         start = end
