@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mkdocs.structure.files import File, Files
 from pages import mathematics
+from pages.navigation import complete
 from pages.site import made
 
 if TYPE_CHECKING:
@@ -19,35 +19,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made; then those that the navigation leaves out."""
     for path, text in made().items():
         files.append(File.generated(config, path, content=text))
-    _complete(config.nav, [file.src_uri for file in files.documentation_pages()])
+    complete(config.nav, [file.src_uri for file in files.documentation_pages()])
     return files
-
-
-def _complete(nav: Any, paths: list[str]) -> None:
-    """Sections of the navigation named ``SECTION: [FOLDER/]`` get all pages of the folder."""
-    named = set(_named(nav))
-    for section in nav:
-        ((_, entries),) = section.items()
-        if not isinstance(entries, list):
-            continue
-        for entry in [e for e in entries if isinstance(e, str) and e.endswith("*")]:
-            folder = entry[:-1]
-            rest = [
-                path
-                for path in paths
-                if path.startswith(folder) and "/" not in path[len(folder) :] and path not in named
-            ]
-            at = entries.index(entry)
-            entries[at : at + 1] = rest
-
-
-def _named(nav: Any) -> Iterator[str]:
-    for entry in nav:
-        if isinstance(entry, str):
-            yield entry
-        else:
-            for value in entry.values():
-                yield from [value] if isinstance(value, str) else _named(value)
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pages import fields, mathematics, methods, names, roles, site, typesetting
+from pages import fields, mathematics, methods, names, navigation, roles, site, typesetting
 
 import offload
 from offload.features import FEATURES
@@ -150,6 +150,15 @@ def test_references_of_docstrings_become_links_where_there_is_something() -> Non
     text = "See :func:`offload.solve`, :class:`~offload.plan.Plan` and :meth:`.Thing.run`."
     made = roles.in_markdown(text, names.addresses().get)
     assert made == ("See [`offload.solve`][offload.solve], [`Plan`][offload.Plan] and `Thing.run`.")
+
+
+def test_no_page_is_without_a_place_in_the_navigation() -> None:
+    nav = [{"Home": "index.md"}, {"Guides": ["b.md", "*"]}, {"Made": ["made/a.md", "made/*"]}]
+    navigation.complete(nav, ["index.md", "a.md", "b.md", "c/d.md", "made/b.md", "made/a.md"])
+    assert nav[1:] == [
+        {"Guides": ["b.md", "a.md", "c/d.md"]},
+        {"Made": ["made/a.md", "made/b.md"]},
+    ]
 
 
 def test_pages_link_to_pages_and_places_that_there_are() -> None:
