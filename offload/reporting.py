@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from offload.checker import RULES, check
 from offload.files import write_bytes
@@ -14,6 +12,7 @@ from offload.headlines import describe, reason_text
 from offload.instance_facts import instance_facts
 from offload.plan import Plan, Violation
 from offload.plot import interactive
+from offload.problem import METRICS
 from offload.reports import plan_tables
 from offload.reports.html_page import (
     Column,
@@ -28,10 +27,11 @@ from offload.reports.html_page import (
     table,
 )  # fmt: skip
 from offload.stated import amounts, disagreements, recorded_headline
-from offload.units import count, metric, number, quantity
+from offload.units import count, metric, number, percent, quantity
 
 if TYPE_CHECKING:
-    from offload.plot.interactive.front import Front
+    from offload.fronts.front import Front
+    from offload.problem import Problem
 
 __all__ = ["front_page", "plan_page", "save_report"]
 
@@ -81,46 +81,54 @@ def plan_page(plan: Plan, found: list[Violation] | None = None) -> str:
     title = f"<h1>Plan of {escaped(name)}</h1>"
     top = [title, paragraph(problem.description, "soft"), _answer(plan, empty), facts(_run(plan))]
     if empty:
-        return page(f"Plan of {name}", [*top, _instance(plan)])
+        return page(f"Plan of {name}", [*top, _instance(problem)])
     shown = [
         section("metrics", "Metrics", cards(_metrics(plan.metrics))),
         section("check", "Check", *_check(plan, found)),
         section("gantt", "Gantt chart", figure("gantt-chart", interactive.gantt(plan))),
         section("topology", "Network", figure("network-chart", interactive.topology(plan))),
         *_tables(plan),
-        _instance(plan),
+        _instance(problem),
     ]
     return page(f"Plan of {name}", [*top, _contents(), *shown])
 
 
-def front_page(front: Front, name: str = "") -> str:
-    """A front as an HTML page: its picture, and a row a plan.
+def front_page(front: Front) -> str:
+    """A front as an HTML page: its picture, how it was made, and a row a plan.
 
     Raises
     ------
     OffloadError
-        If plotly is not installed, or the front has neither two nor three metrics.
+        If plotly is not installed.
     """
-    title = f"Front of {name}" if name else "Front"
-    proved = np.asarray(front.proved, bool)
-    told = {
-        "metrics": ", ".join(front.metrics),
-        "plans": f"{len(proved)}, {int(proved.sum())} of them proved",
-    }
-    rows = [
-        Column("plan", [str(p) for p in range(len(proved))], [float(p) for p in range(len(proved))])
-    ]
-    for position, metric_name in enumerate(front.metrics):
-        values = front.values[:, position].tolist()
-        rows.append(Column(metric_name, [metric(metric_name, v) for v in values], values))
-    rows.append(Column("proved", ["yes" if p else "no" for p in proved.tolist()]))
-    rows.append(Column("gap", [number(100 * gap, 3) + " %" for gap in front.gaps.tolist()],
-                       front.gaps.tolist()))  # fmt: skip
+    title = f"Front of {front.problem.name or 'an unnamed instance'}"
+    told = _made(front.facts)
+    if front.limits:
+        told["limits"] = _limits_text(front.limits)
+    frame = front.to_frame()
+    columns = [_column("plan", [str(p) for p in range(len(front))], range(len(front)))]
+    for name in front.metrics + tuple(m for m in METRICS if m not in front.metrics):
+        values = frame[name].tolist()
+        columns.append(_column(name, [metric(name, value) for value in values], values))
+    gaps = frame["gap"].tolist()
+    columns.append(_column("gap", [percent(gap) for gap in gaps], gaps))
+    for name in ("proved", "knee"):
+        columns.append(Column(name, ["yes" if known else "" for known in frame[name]]))
     return page(title, [
-        f"<h1>{escaped(title)}</h1>", facts(told),
+        f"<h1>{escaped(title)}</h1>", paragraph(front.problem.description, "soft"),
+        paragraph(front.summary(), "answer"), facts(told),
         section("front", "Front", figure("front-chart", interactive.front(front))),
-        section("plans", "Plans", table(rows)),
+        section("plans", count(len(front), "plan"), table(columns)),
+        _instance(front.problem),
     ])  # fmt: skip
+
+
+def _column(head: str, texts: Sequence[str], values: Iterable[float]) -> Column:
+    return Column(head, texts, [float(value) for value in values])
+
+
+def _limits_text(limits: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} at most {metric(name, value)}" for name, value in limits.items())
 
 
 def _contents() -> str:
@@ -161,6 +169,12 @@ def _run(plan: Plan) -> dict[str, str]:
             told[name] = metric(only, value, 9) if exact else number(value, 9)
     if isinstance(facts.get("gap"), int | float):
         told["gap"] = number(100 * facts["gap"], 3) + " %"
+    return told | _made(facts)
+
+
+def _made(facts: Mapping[str, Any]) -> dict[str, str]:
+    """How it was made: why it stopped, by which method, how long, with what."""
+    told = {}
     if facts.get("stopped"):
         told["stopped"] = reason_text(str(facts["stopped"]), None)
     if facts.get("reason"):
@@ -189,7 +203,7 @@ def _metrics(metrics: Mapping[str, float]) -> dict[str, str]:
 
 def _check(plan: Plan, found: list[Violation]) -> list[str]:
     limits = plan.problem.limits if _limits(plan) is None else _limits(plan)
-    under = ", ".join(f"{k} at most {metric(k, v)}" for k, v in (limits or {}).items())
+    under = _limits_text(limits or {})
     told = paragraph(f"Limits: {under}.", "soft") if under else ""
     remarks = [paragraph(f"Note: {remark}.", "soft") for remark in disagreements(plan)]
     if not found:
@@ -217,8 +231,7 @@ def _tables(plan: Plan) -> list[str]:
     ]  # fmt: skip
 
 
-def _instance(plan: Plan) -> str:
-    problem = plan.problem
+def _instance(problem: Problem) -> str:
     told = {"name": problem.name} if problem.name else {}
     told |= instance_facts(problem) | {"digest": problem.digest}
     source = paragraph(f"Source: {problem.source}" if problem.source else "", "soft")

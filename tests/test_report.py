@@ -140,7 +140,7 @@ def test_a_report_opens_in_a_browser_with_bars_tooltips_and_no_complaint(
     (text,) = tooltip(page, "#network-chart .trace:last-child path.point")
     assert text.startswith("p1edge2 tasks: ")
     (text,) = tooltip(page, "#network-chart .trace:nth-last-child(2) path.point")
-    assert text.startswith("p1 ⇄ p21 B/s, 0 s, full duplex")
+    assert text.startswith("p1 ↔ p21 B/s, 0 s, full duplex")
     assert page.complaints == []
     assert page.requests == [path.as_uri()]
 
@@ -298,11 +298,13 @@ def test_long_tables_are_cut_with_a_note() -> None:
 
 
 def test_a_front_has_a_page_too() -> None:
-    texts = Elements(front_page(trade(2), "street")).texts
+    shown = trade("latency", "energy")
+    texts = Elements(front_page(shown)).texts
     after = dict(itertools.pairwise(texts))
-    assert "Front of street" in texts
-    assert after["plans"] == "4, 2 of them proved"
-    assert {"702.125 ms", "10 %", "yes"} <= set(texts)
+    assert {"Front of street", shown.summary(), f"{len(shown)} plans"} <= set(texts)
+    assert (after["method"], after["time"]) == ("by hand", "1.5 s")
+    assert after["limits"] == "cost at most 5"
+    assert {"702.125 ms", "yes", *offload.METRICS} <= set(texts)
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -326,6 +328,17 @@ def test_the_command_tells_programs_what_it_wrote(here: Path) -> None:
         "saved": "page.html", "kind": "plan", "instance": "street", "holds": True,
         "violations": 0, "tasks": 3, "transfers": 1,
     }  # fmt: skip
+
+
+def test_the_command_takes_fronts_too(here: Path) -> None:
+    shown = trade("latency", "energy")
+    shown.save("street.front.json")
+    outcome = run("report", "street.front.json")
+    assert outcome.out == f"{shown.summary()}: report saved to street.report.html\n"
+    written = (here / "street.report.html").read_text(encoding="utf-8")
+    assert written == front_page(shown)
+    told = run("report", "street.front.json", "--json").json()
+    assert (told["kind"], told["plans"], told["proved"]) == ("front", len(shown), 0)
 
 
 def test_a_plan_that_does_not_hold_is_reported_all_the_same(here: Path) -> None:

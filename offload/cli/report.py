@@ -1,4 +1,4 @@
-"""``offload report``: a plan as one HTML page."""
+"""``offload report``: a plan, or a front, as one HTML page."""
 
 from __future__ import annotations
 
@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offload.cli.arguments import Json, PlanArgument, PlanInstance, Quiet, Verbose
+from offload.cli.arguments import Json, PlanInstance, Quiet, Verbose
 from offload.cli.finding import head_of, instance_of
 from offload.cli.output import Session
 from offload.cli.values import check_writable, one_standard_input, stem, wrong
 from offload.errors import NOTHING, Issue, PlanError
 
 if TYPE_CHECKING:
-    from offload.plan import Plan, Violation
+    from offload.problem import Problem
+
+_Told = tuple[dict[str, Any], str]  # for programs, and for people
 
 EXAMPLE = """
 offload report crossing-12.plan.json -o report.html
 
-offload report crossing-12.plan.json -i instances/crossing-12.json --json
+offload report crossing-12.front.json -i instances/crossing-12.json --json
 """
 
 
 def command(
     context: typer.Context,
-    plan: PlanArgument,
+    plan: Annotated[
+        str,
+        typer.Argument(metavar="PLAN", help="Plan or front file; - is standard input."),
+    ],
     instance: PlanInstance = None,
     output: Annotated[
         str | None,
@@ -41,8 +46,9 @@ def command(
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> int:
-    """Write a plan as one HTML page: its answer and check, an interactive Gantt chart and network,
-    tables.
+    """Write a plan as one HTML page: answer, check, interactive Gantt chart and network, tables.
+
+    Or a front: its picture and a row a plan.
 
     The page opens in any browser and fetches nothing: it can be sent by mail, and kept. Without
     --instance a plan's instance is found by its digest among the files near the plan and in the
@@ -57,47 +63,56 @@ def command(
     check_writable("--output", output)
 
     from offload.files import read_bytes
-    from offload.plan_files import loads_plan
 
     raw = read_bytes(plan)
     source = "standard input" if plan == "-" else plan
     kind = head_of(raw).get("format")
-    if kind != "offload-plan/1":
-        fix = "name a plan, as offload solve saves them"
+    if kind not in _ENDINGS:
+        fix = "name a plan, as offload solve saves them, or a front of offload pareto"
         found = NOTHING if kind is None else kind
         raise PlanError([Issue("$.format", 'must be "offload-plan/1"', found, fix)], source)
     problem = instance_of(plan, raw, instance, session)
-    made = loads_plan(raw, problem, source=source)
-    target = output or f"{stem(plan, problem.name).removesuffix('.plan')}.report.html"
+    target = output or f"{stem(plan, problem.name).removesuffix(_ENDINGS[kind])}.report.html"
     check_writable("--output", target)
     if target != "-" and any(_same(target, path) for path in (plan, instance)):
         raise wrong("--output", "must not be a file that is read", target, "name another")
-
-    from offload.reporting import save_report
-
-    found = save_report(made, target)
+    told, line = _WRITERS[kind](raw, problem, source, target)
     if json:
-        session.json(_record(made, target, found))
+        session.json({"saved": target, "instance": problem.name, **told})
     elif target != "-":
-        _say(session, made, target, found)
+        session.print(f"{line}: report saved to {target}")
     return 0
+
+
+def _plan(raw: bytes, problem: Problem, source: str, target: str) -> _Told:
+    from offload.plan_files import loads_plan
+    from offload.units import count
+
+    made = loads_plan(raw, problem, source=source)
+    found = made.report(target)
+    tasks = count(problem.tables.tasks, "task")
+    fails = f", which does not hold ({count(len(found), 'violation')})" if found else ""
+    return {
+        "kind": "plan", "holds": not found, "violations": len(found),
+        "tasks": problem.tables.tasks, "transfers": len(made.transfers.plan),
+    }, f"plan of {tasks}{fails}"  # fmt: skip
+
+
+def _front(raw: bytes, problem: Problem, source: str, target: str) -> _Told:
+    from offload.fronts.files import loads_front
+
+    made = loads_front(raw, problem, source)
+    made.report(target)
+    return {
+        "kind": "front", "metrics": made.metrics, "plans": len(made),
+        "proved": int(made.proved.sum()), "complete": made.complete,
+    }, made.summary()  # fmt: skip
+
+
+# How each kind of file is written as a page, and what its names end in.
+_WRITERS = {"offload-plan/1": _plan, "offload-front/1": _front}
+_ENDINGS = {"offload-plan/1": ".plan", "offload-front/1": ".front"}
 
 
 def _same(target: str, path: str | None) -> bool:
     return path is not None and path != "-" and Path(target).resolve() == Path(path).resolve()
-
-
-def _record(plan: Plan, target: str, found: list[Violation]) -> dict[str, Any]:
-    return {
-        "saved": target, "kind": "plan", "instance": plan.problem.name, "holds": not found,
-        "violations": len(found), "tasks": plan.problem.tables.tasks,
-        "transfers": len(plan.transfers.plan),
-    }  # fmt: skip
-
-
-def _say(session: Session, plan: Plan, target: str, found: list[Violation]) -> None:
-    from offload.units import count
-
-    fails = f", which does not hold ({count(len(found), 'violation')})" if found else ""
-    tasks = count(plan.problem.tables.tasks, "task")
-    session.print(f"plan of {tasks}{fails}: report saved to {target}")

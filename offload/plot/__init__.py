@@ -7,9 +7,16 @@ from __future__ import annotations
 
 from offload.plot import interactive
 from offload.plot.bandwidth import bandwidth
+from offload.plot.convergence import convergence
+from offload.plot.front import front
 from offload.plot.gantt import gantt
+from offload.plot.graph import graph
 from offload.plot.performance import profiles
 from offload.plot.stages import stages
 from offload.plot.topology import topology
+from offload.plot.usage import load, memory
 
-__all__ = ["bandwidth", "gantt", "interactive", "profiles", "stages", "topology"]
+__all__ = [
+    "bandwidth", "convergence", "front", "gantt", "graph", "interactive", "load", "memory",
+    "profiles", "stages", "topology",
+]  # fmt: skip

@@ -6,11 +6,9 @@ import html
 from typing import Any
 
 from offload.errors import OffloadError
-from offload.units import METRIC_UNITS, scale
 
-__all__ = ["EDGE", "GREY", "figure", "label", "metric_axis", "plotly", "shorter"]
+__all__ = ["EDGE", "figure", "label", "plotly", "shorter"]
 
-GREY = "#777777"  # transfers and links, as in the other pictures
 EDGE = "#222222"
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', Arial, sans-serif"
 # Lassos have nothing to choose here. The others, of some versions of plotly, send the picture's
@@ -67,9 +65,3 @@ def figure(traces: list[Any], **layout: Any) -> Any:
             },
         } | layout),
     )  # fmt: skip
-
-
-def metric_axis(name: str, largest: float) -> tuple[float, str]:
-    """What a metric's values are divided by on an axis, and the axis's title with its unit."""
-    factor, unit = scale(largest, METRIC_UNITS.get(name, ""))
-    return factor, f"{name} ({unit})" if unit else name

@@ -2,61 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offload.arrays import BoolArray, FloatArray
-from offload.errors import OffloadError
-from offload.plot.interactive.figures import EDGE, GREY, figure, label, metric_axis, plotly
+from offload.arrays import FloatArray
+from offload.plot.front import WIDE, stairs
+from offload.plot.interactive.figures import figure, label, plotly
+from offload.plot.style import FILLS, GREY, LINES, metric_axis
 from offload.units import metric, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from offload.fronts.front import Front
 
-    from offload.plan import Plan
-
-__all__ = ["Front", "front"]
-
-_PROVED, _OPEN, _KNEE = "#0072B2", "#E69F00", "#D55E00"
-
-
-class Front(Protocol):
-    """What is drawn of a front of P plans over M metrics."""
-
-    @property
-    def metrics(self) -> Sequence[str]:
-        """Names of the metrics."""
-
-    @property
-    def values(self) -> FloatArray:
-        """Metrics of each plan; float64[P, M]."""
-
-    @property
-    def proved(self) -> BoolArray:
-        """Whether a plan is proved to be on the front; bool[P]."""
-
-    @property
-    def gaps(self) -> FloatArray:
-        """Relative gap of each plan; float64[P]."""
-
-    @property
-    def lower_bounds(self) -> FloatArray:
-        """Every plan's metrics are at least those of one of these rows; float64[C, M]."""
-
-    @property
-    def knee(self) -> int | None:
-        """The plan of the best trade-off."""
-
-    @property
-    def plans(self) -> Sequence[Plan]:
-        """The plans."""
+__all__ = ["front"]
 
 
 def front(front: Front) -> Any:
     """Draw a front: two metrics as a plane, three as a space that can be turned.
 
-    Below and left of the line (in space: of the small points) there is proved to be no plan.
+    Plans that are proved to be on the front are discs, others are hollow squares; the knee has a
+    ring. Of two metrics the solid stairs are what the plans attain and the dashed ones what no
+    plan is below; of three, small crosses are lower bounds.
+
+    Parameters
+    ----------
+    front
+        As :func:`offload.pareto` makes it.
 
     Returns
     -------
@@ -65,45 +37,55 @@ def front(front: Front) -> Any:
     Raises
     ------
     OffloadError
-        If plotly is not installed, or the front has neither two nor three metrics.
+        If plotly is not installed.
     """
     plotly()
     count = len(front.metrics)
-    if count not in (2, 3):
-        raise OffloadError(f"front: needs two or three metrics to be drawn, got {count}")
-    largest = np.abs(front.values).max(axis=0, initial=0.0, where=np.isfinite(front.values))
-    axes = [metric_axis(name, float(top)) for name, top in zip(front.metrics, largest, strict=True)]
-    factors = np.array([factor for factor, _ in axes])
-    titles = [{"title": {"text": title}} for _, title in axes]
-    traces = [*_bound_traces(front, factors), *_plan_traces(front, factors)]
+    values = np.asarray(front.values, float).reshape(-1, count)
+    bounds = np.asarray(front.lower_bounds, float).reshape(-1, count)
+    known = np.where(np.isfinite(values), values, 0.0)
+    scales = [
+        metric_axis(name, float(top))
+        for name, top in zip(front.metrics, known.max(axis=0, initial=0.0), strict=True)
+    ]
+    sizes = np.array([size for size, _ in scales])
+    values, bounds = values / sizes, bounds[np.isfinite(bounds).all(axis=1)] / sizes
+    axes: list[dict[str, Any]] = [{"title": {"text": title}} for _, title in scales]
+    for axis, column in zip(axes, values.T, strict=True):
+        if len(column) and column.min() > 0 and column.max() > WIDE * column.min():
+            axis["type"] = "log"
+    plans = _plan_traces(front, values)
     if count == 2:
-        return figure(traces, height=460, xaxis=titles[0], yaxis=titles[1] | {"automargin": True})
-    names = ("xaxis", "yaxis", "zaxis")
-    return figure(traces, height=560, scene=dict(zip(names, titles, strict=True)))
+        border = _border_traces(values, bounds)
+        return figure(
+            [*border, *plans], height=460, xaxis=axes[0], yaxis=axes[1] | {"automargin": True}
+        )
+    space = dict(zip(("xaxis", "yaxis", "zaxis"), axes, strict=True))
+    return figure([*_bound_points(bounds), *plans], height=560, scene=space)
 
 
-def _plan_traces(front: Front, factors: FloatArray) -> list[Any]:
+def _plan_traces(front: Front, values: FloatArray) -> list[Any]:
     proved = np.asarray(front.proved, bool)
-    knee = np.zeros(len(proved), bool)
-    if front.knee is not None:
-        knee[front.knee] = True
     told = _texts(front)
-    groups = (
-        ("proved", proved & ~knee, _PROVED, "circle"),
-        ("not proved", ~proved & ~knee, _OPEN, "diamond-open"),
-        ("knee", knee, _KNEE, "square"),
+    flat = values.shape[1] == 2
+    size = 11 if flat else 6
+    looks: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+        ("plan, proved", proved, {"color": FILLS[5], "symbol": "circle", "size": size}),
+        ("plan", ~proved, {"color": FILLS[5], "symbol": "square-open", "size": size}),
     )
-    size = 11 if len(front.metrics) == 2 else 6
-    return [
+    traces = [
         _scatter(
-            front.values[own] / factors, name=name, mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": size,
-                    "line": {"color": EDGE if symbol != "diamond-open" else colour, "width": 1}},
+            values[own], name=name, mode="markers", marker=look,
             customdata=[told[p] for p in np.flatnonzero(own)],
             hovertemplate="%{customdata}<extra></extra>",
         )
-        for name, own, colour, symbol in groups if own.any()
+        for name, own, look in looks if own.any()
     ]  # fmt: skip
+    if front.knee is not None:
+        ring = {"color": LINES[5], "symbol": "circle-open", "size": 2 * size, "line": {"width": 2}}
+        own = values[front.knee : front.knee + 1]
+        traces.append(_scatter(own, name="knee", mode="markers", marker=ring, hoverinfo="skip"))
+    return traces
 
 
 def _texts(front: Front) -> list[str]:
@@ -115,37 +97,34 @@ def _texts(front: Front) -> list[str]:
         gap = float(front.gaps[p])
         known = f", gap {percent(gap)}" if np.isfinite(gap) and not front.proved[p] else ""
         lines.append(("proved" if front.proved[p] else "not proved") + known)
-        method = front.plans[p].result.get("method") if p < len(front.plans) else None
+        method = front.plans[p].result.get("method")
         lines += [f"by {label(str(method))}"] if method else []
         told.append("<br>".join(lines))
     return told
 
 
-def _bound_traces(front: Front, factors: FloatArray) -> list[Any]:
-    rows = np.asarray(front.lower_bounds, float).reshape(-1, len(front.metrics)) / factors
-    rows = _least(rows[np.isfinite(rows).all(axis=1)])
-    if not len(rows):
+def _border_traces(values: FloatArray, bounds: FloatArray) -> list[Any]:
+    """What is attained and what cannot be, out to a little beyond all plans."""
+    both = np.concatenate([values, bounds])
+    if not len(both):
         return []
-    name = "lower bounds"
-    if rows.shape[1] == 3:
-        marker = {"color": GREY, "size": 3, "symbol": "cross"}
-        return [_scatter(rows, name=name, mode="markers", marker=marker, hoverinfo="skip")]
-    values = front.values / factors
-    top = np.maximum(values.max(axis=0, initial=0.0), rows.max(axis=0)) * 1.05
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    # From the top down to the first bound, step by step along the others, and out to the right.
-    x = np.concatenate([[rows[0, 0]], np.repeat(rows[:, 0], 2)[1:], [top[0]]])
-    y = np.concatenate([[top[1]], np.repeat(rows[:, 1], 2)])
-    line = {"color": GREY, "width": 1.5, "dash": "dash"}
-    return [_scatter(np.stack([x, y], 1), name=name, mode="lines", line=line, hoverinfo="skip")]
+    right, top = 1.05 * both.max(axis=0)
+    kinds = (
+        ("attained", values, {"color": LINES[0], "width": 1.5}),
+        ("lower bound", bounds, {"color": "black", "width": 1.5, "dash": "dash"}),
+    )
+    return [
+        _scatter(stairs(rows, right, top), name=name, mode="lines", line=line, hoverinfo="skip")
+        for name, rows, line in kinds
+        if len(rows)
+    ]
 
 
-def _least(rows: FloatArray) -> FloatArray:
-    """Those rows that no other is at most as large as in all metrics, each once."""
-    rows = np.unique(rows, axis=0)
-    below = np.asarray((rows[:, None, :] <= rows[None, :, :]).all(axis=2))
-    least: FloatArray = rows[below.sum(axis=0) == 1]  # each is below itself
-    return least
+def _bound_points(bounds: FloatArray) -> list[Any]:
+    if not len(bounds):
+        return []
+    look = {"color": GREY, "size": 3, "symbol": "cross"}
+    return [_scatter(bounds, name="lower bound", mode="markers", marker=look, hoverinfo="skip")]
 
 
 def _scatter(points: FloatArray, **more: Any) -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offload.arrays import FloatArray
 from offload.critical import waits
-from offload.plot.bars import Bars, Chart, chart
-from offload.plot.interactive.figures import EDGE, GREY, figure, label, plotly
-from offload.plot.style import colours, in_unit, tiers_of
+from offload.plot.bars import Bars, Chart, Row, chart
+from offload.plot.interactive.figures import EDGE, figure, label, plotly
+from offload.plot.style import GREY, colours, in_unit, tiers_of
 from offload.units import count, quantity
 
 if TYPE_CHECKING:
@@ -27,18 +29,19 @@ _FILLED = 0.86  # of a lane's height
 _NAME = 28  # characters of a row's name, at most
 
 
-def gantt(plan: Plan, nodes: int = 100, links: int = 40, bars: int = 15_000) -> Any:
-    """Draw what runs where and when, coloured by tier, and what each link carries.
+def gantt(plan: Plan, rows: int = 100, bars: int = 15_000) -> Any:
+    """Draw what runs where and when, coloured by tier, and when transfers hold which link.
 
     Tooltips say of a task its node, mode, times, execution and what it waited for; of a transfer
     where it goes, how much it carries and its four parts. A click on a tier hides or shows it.
 
     Parameters
     ----------
-    nodes, links
-        Rows at most: those that are busy longest. What is left out is counted beside the axis.
+    rows
+        Rows of nodes, and of links, at most: those that are busy longest.
     bars
-        Bars of tasks at most, and of transfers: the longest.
+        Bars of tasks, and of transfers, at most: the longest. What is left out is said beside the
+        axis.
 
     Returns
     -------
@@ -50,18 +53,17 @@ def gantt(plan: Plan, nodes: int = 100, links: int = 40, bars: int = 15_000) -> 
         If plotly is not installed.
     """
     plotly()
-    made = chart(plan, nodes, links)
+    made = chart(plan, rows)
     missing = _left_out(made, bars)
-    made = made._replace(tasks=_longest(made.tasks, bars), transfers=_longest(made.transfers, bars))
+    place = _Place(made.rows)
     latency = plan.metrics["latency"]
     size, unit = in_unit(latency) if np.isfinite(latency) else (1.0, "s")
-    outline = 0.6 if len(made.tasks.of) + len(made.transfers.of) <= _OUTLINED else 0.0
-    traces = [
-        *_task_traces(plan, made, size, outline),
-        *_transfer_traces(plan, made, size, outline),
-    ]
-    end = max([latency if np.isfinite(latency) else 0.0, *made.tasks.finish.tolist()]) / size
-    tall = _LANE * max(made.height, 2.0)
+    tasks, holds = _drawn(made.tasks, bars), _drawn(made.holds, bars)
+    outline = 0.6 if len(tasks.row) + len(holds.row) <= _OUTLINED else 0.0
+    traces = _task_traces(plan, tasks, place, size, outline)
+    traces += _transfer_traces(plan, holds, place, size, outline)
+    end = max([latency if np.isfinite(latency) else 0.0, *tasks.end.tolist()]) / size
+    tall = _LANE * max(place.total, 2.0)
     on_top = tall > _SCREEN
     return figure(
         traces,
@@ -69,41 +71,63 @@ def gantt(plan: Plan, nodes: int = 100, links: int = 40, bars: int = 15_000) -> 
         margin={"l": 10, "r": 12, "t": 76 if on_top else 34, "b": 14 if on_top else 46},
         barmode="overlay",
         xaxis={
-            "title": {
-                "text": f"time ({unit})" + (f"; not shown: {missing}" if missing else ""),
-                "standoff": 8,
-            },
+            "title": {"text": f"time ({unit})" + missing, "standoff": 8},
             "range": [0, max(end, 1e-12) * 1.01], "zeroline": False,
             # Of a chart that is scrolled the top is seen first.
             "side": "top" if on_top else "bottom",
         },
         yaxis={
-            "range": [max(made.height, 2.0), 0], "fixedrange": True, "showgrid": False,
-            "zeroline": False, "automargin": True, "tickmode": "array",
-            "tickfont": {"size": 11},
-            "tickvals": [row.top + row.height / 2 for row in made.rows],
+            "range": [max(place.total, 2.0), 0], "fixedrange": True, "showgrid": False,
+            "zeroline": False, "automargin": True, "tickmode": "array", "tickfont": {"size": 11},
+            "tickvals": (place.top + place.height / 2).tolist(),
             "ticktext": [label(row.name, _NAME) for row in made.rows],
         },
-        shapes=_rules(made),
+        shapes=_rules(made.rows, place),
         uniformtext={"minsize": 8, "mode": "hide"},
     )  # fmt: skip
 
 
-def _task_traces(plan: Plan, made: Chart, size: float, outline: float) -> list[Any]:
+class _Place:
+    """Where rows are, from the top down; a row of height 1 is a node with one task at a time."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        lanes = np.array([row.lanes for row in rows], float)
+        node = np.array([row.kind == "node" for row in rows], bool)
+        self.height = np.where(node, np.clip(lanes, 1.0, 6.0), np.clip(0.4 * lanes, 0.7, 1.6))
+        self.top = np.cumsum(self.height) - self.height
+        self.lane = self.height / np.maximum(lanes, 1)
+        self.total = float(self.height.sum())
+
+    def middle(self, bars: Bars) -> FloatArray:
+        """The middles of bars."""
+        middle: FloatArray = self.top[bars.row] + self.lane[bars.row] * (bars.lane + 0.5)
+        return middle
+
+
+def _drawn(bars: Bars, most: int) -> Bars:
+    """The longest bars, of those with times that are finite."""
+    kept = np.flatnonzero(np.isfinite(bars.begin) & np.isfinite(bars.end))
+    length = bars.end[kept] - bars.begin[kept]
+    return bars.take(np.sort(kept[np.argsort(-length, kind="stable")[:most]]))
+
+
+def _task_traces(plan: Plan, bars: Bars, place: _Place, size: float, outline: float) -> list[Any]:
     """A trace a tier."""
     tiers = [node.tier for node in plan.problem.network.nodes]
-    colour, bars, parts = colours(tiers), made.tasks, plan.parts
-    tier_of = np.array([tiers[k] for k in parts.node[bars.of].tolist()], object)
+    colour, parts = colours(tiers), plan.parts
+    tier_of = np.array([tiers[k] for k in parts.node[bars.source].tolist()], object)
     told, names = _task_texts(plan, bars), plan.problem.tables.task_ids
-    labelled = len(bars.of) <= _LABELLED
+    labelled = len(bars.source) <= _LABELLED
     traces = []
     for tier in tiers_of(tiers):
         own = np.flatnonzero(tier_of == tier)
         if not len(own):
             continue
-        inside = [label(names[i]) for i in parts.task[bars.of[own]].tolist()] if labelled else None
+        here = parts.task[bars.source[own]].tolist()
+        inside = [label(names[i]) for i in here] if labelled else None
         traces.append(_trace(
-            bars, own, size, tier or "(no tier)", colour[tier], outline, [told[i] for i in own],
+            bars.take(own), place, size, tier or "(no tier)", colour[tier], outline,
+            [told[i] for i in own],
             "<b>%{customdata[0]}</b><br>on %{customdata[1]}<br>%{customdata[2]} to %{customdata[3]}"
             "<br>execution %{customdata[4]}%{customdata[5]}<extra></extra>", inside,
         ))  # fmt: skip
@@ -116,7 +140,7 @@ def _task_texts(plan: Plan, bars: Bars) -> list[list[str]]:
     execution = plan.measured.execution
     nodes = [label(name) for name in tables.node_ids]
     told = []
-    for p in bars.of.tolist():
+    for p in bars.source.tolist():
         k, m, i = int(parts.node[p]), int(parts.mode[p]), int(parts.task[p])
         mode = f", mode {label(tables.mode_ids[k][m])}" if len(tables.mode_ids[k]) > 1 else ""
         part = f" ({quantity(float(parts.fraction[p]), '')} of it)" if parts.fraction[p] < 1 else ""
@@ -129,14 +153,16 @@ def _task_texts(plan: Plan, bars: Bars) -> list[list[str]]:
     return told
 
 
-def _transfer_traces(plan: Plan, made: Chart, size: float, outline: float) -> list[Any]:
-    bars, rows, tables = made.transfers, plan.transfers, plan.problem.tables
-    if not len(bars.of):
+def _transfer_traces(
+    plan: Plan, bars: Bars, place: _Place, size: float, outline: float
+) -> list[Any]:
+    rows, tables = plan.transfers, plan.problem.tables
+    if not len(bars.source):
         return []
     times = tables.transfer(rows.size, rows.src, rows.dst, rows.codec)
     sent = rows.size / tables.codec_ratio[rows.codec]
     known: dict[int, list[str]] = {}
-    for x in np.unique(bars.of).tolist():
+    for x in np.unique(bars.source).tolist():
         ends = tables.node_ids[rows.src[x]], tables.node_ids[rows.dst[x]]
         codec = rows.codec[x]
         named = zip(("encode", "serialise", "latency", "decode"), times, strict=True)
@@ -149,52 +175,47 @@ def _transfer_traces(plan: Plan, made: Chart, size: float, outline: float) -> li
             ", ".join(f"{name} {quantity(value, 's')}" for name, value in shown if value > 0),
         ]  # fmt: skip
     return [_trace(
-        bars, np.arange(len(bars.of)), size, "transfer", GREY, outline,
-        [known[x] for x in bars.of.tolist()],
+        bars, place, size, "transfer on a link", GREY, outline,
+        [known[x] for x in bars.source.tolist()],
         "<b>%{customdata[0]}</b><br>%{customdata[1]}, %{customdata[2]}<br>%{customdata[3]} to "
         "%{customdata[4]}<br>%{customdata[5]}<extra></extra>", None,
     )]  # fmt: skip
 
 
 def _trace(
-    bars: Bars, own: Any, size: float, name: str, colour: str, outline: float,
+    bars: Bars, place: _Place, size: float, name: str, colour: str, outline: float,
     told: Sequence[Sequence[str]], template: str, inside: Sequence[str] | None,
 ) -> Any:  # fmt: skip
     go = plotly()
     return go.Bar(
-        orientation="h", name=label(name), base=bars.start[own] / size,
-        x=(bars.finish - bars.start)[own] / size, y=bars.middle[own],
-        width=bars.height[own] * _FILLED, customdata=told, hovertemplate=template,
+        orientation="h", name=label(name), base=bars.begin / size,
+        x=(bars.end - bars.begin) / size, y=place.middle(bars),
+        width=place.lane[bars.row] * _FILLED, customdata=told, hovertemplate=template,
         marker={"color": colour, "line": {"color": EDGE, "width": outline}},
         text=inside, textposition="none" if inside is None else "inside",
-        insidetextanchor="middle", textfont={"color": "black", "size": 11}, textangle=0,
+        insidetextanchor="middle", textfont={"size": 11}, textangle=0,
     )  # fmt: skip
 
 
-def _rules(made: Chart) -> list[dict[str, Any]]:
+def _rules(rows: Sequence[Row], place: _Place) -> list[dict[str, Any]]:
     """A line between rows, and a heavier one between nodes and links."""
     shapes = []
-    for before, row in zip(made.rows, made.rows[1:], strict=False):
-        heavy = before.node >= 0 > row.node
+    for number, (before, row) in enumerate(pairwise(rows)):
+        heavy = before.kind != row.kind
+        y = float(place.top[number + 1])
         shapes.append({
-            "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": row.top, "y1": row.top,
-            "layer": "below",
+            "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "layer": "below",
             "line": {"color": "#888888" if heavy else "#EEEEEE", "width": 1.2 if heavy else 0.8},
         })  # fmt: skip
     return shapes
 
 
-def _longest(bars: Bars, most: int) -> Bars:
-    if len(bars.of) <= most:
-        return bars
-    kept = np.sort(np.argsort(bars.start - bars.finish, kind="stable")[:most])
-    return bars.take(kept)
-
-
-def _left_out(made: Chart, most: int) -> str:
+def _left_out(made: Chart, bars: int) -> str:
+    shown = [sum(row.kind == kind for row in made.rows) for kind in ("node", "link")]
     found = (
-        (made.hidden_nodes, "less busy node"), (made.hidden_links, "less busy link"),
-        (len(made.tasks.of) - most, "shorter task"),
-        (len(made.transfers.of) - most, "shorter transfer"),
+        (made.nodes - shown[0], "less busy node"), (made.links - shown[1], "less busy link"),
+        (len(made.tasks.row) - bars, "shorter task"),
+        (len(made.holds.row) - bars, "shorter transfer"),
     )  # fmt: skip
-    return ", ".join(count(hidden, what) for hidden, what in found if hidden > 0)
+    told = ", ".join(count(hidden, what) for hidden, what in found if hidden > 0)
+    return f"; not shown: {told}" if told else ""

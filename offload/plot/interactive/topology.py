@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from offload.arrays import IntArray
+from offload.arrays import FloatArray
 from offload.critical import memory_peaks
-from offload.plot.arrangement import Arrangement, arranged
-from offload.plot.interactive.figures import EDGE, GREY, figure, label, plotly
-from offload.plot.style import colours
+from offload.plot.interactive.figures import EDGE, figure, label, plotly
+from offload.plot.places import Places, circle, columns
+from offload.plot.style import GREY, colours, tiers_of
 from offload.units import count, number, percent, quantity
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ __all__ = ["topology"]
 _NAMED = 60  # nodes that carry their names, at most
 _LISTED = 8  # tasks that a tooltip names
 _WIDTHS = (1.5, 2.5, 4.0, 6.0)  # pixels of links that carry something, by share of the most
-_ROW, _DENSE = 46.0, 26.0  # pixels a node of the fullest column, with names and without
-_SMALL, _LARGE = 12.0, 30.0  # pixels across a node that works least, and most
+_ROW, _DENSE = 46.0, 26.0  # pixels of a row, with names and without
+_LOW, _HIGH = 320.0, 1600.0  # pixels of the picture, at least and at most
+_SMALL, _LARGE = 12.0, 28.0  # pixels across a node that works least, and most
 _HOVERED = 3000  # links up to which idle ones have tooltips too
 
 
@@ -46,30 +48,35 @@ def topology(plan: Plan) -> Any:
         If plotly is not installed.
     """
     plotly()
-    where = arranged(plan.problem)
     breakdown = plan.breakdown()
     nodes = plan.problem.network.nodes
+    tiers = tiers_of([node.tier for node in nodes])
+    tier = np.array([tiers.index(node.tier) for node in nodes], np.int64)
+    src, dst = _ends(plan).T
+    where = columns(tier, src, dst) if len(tiers) > 1 else circle(len(nodes), src, dst)
+    rows, across = (float(axis.max(initial=0.0)) for axis in (where.y, where.x))
     row = _ROW if len(nodes) <= _NAMED else _DENSE
-    height = min(max(320.0, 110 + row * where.longest), 1400.0)
-    traces = [*_link_traces(plan, where, breakdown.links), *_node_traces(plan, where, breakdown)]
+    height = min(max(_LOW, 130 + row * rows), _HIGH)
     hidden = {"showgrid": False, "zeroline": False, "showline": False, "ticks": ""}
+    middle = [(x.min() + x.max()) / 2 for x in (where.x[tier == t] for t in range(len(tiers)))]
     return figure(
-        traces if nodes else [],
+        [*_link_traces(plan, where, breakdown.links), *_node_traces(plan, where, breakdown.nodes)],
         height=height,
         margin={"l": 10, "r": 10, "t": 60, "b": 10},
         xaxis=hidden | {
-            "range": [-0.4, where.width + 0.4], "side": "top", "tickmode": "array",
-            "tickvals": where.middle, "ticktext": [label(t or "(no tier)") for t in where.tiers],
+            "range": [-0.3 * across - 0.2, 1.3 * across + 0.2], "side": "top",
+            "tickmode": "array", "tickvals": middle,
+            "ticktext": [label(name or "(no tier)") for name in tiers],
         },
-        yaxis=hidden | {"range": [1.06, -0.08], "showticklabels": False},
-        showlegend=False,
+        yaxis=hidden | {"range": [rows + 0.9, -0.9], "showticklabels": False},
         annotations=_names(plan, where, breakdown.nodes["tasks"].tolist()),
+        showlegend=False,
     )  # fmt: skip
 
 
-def _node_traces(plan: Plan, where: Arrangement, breakdown: Any) -> list[Any]:
+def _node_traces(plan: Plan, where: Places, frame: pd.DataFrame) -> list[Any]:
     go = plotly()
-    nodes, frame = plan.problem.network.nodes, breakdown.nodes
+    nodes = plan.problem.network.nodes
     colour = colours([node.tier for node in nodes])
     busy = frame["busy"].to_numpy()
     most = float(busy[np.isfinite(busy)].max(initial=0.0))
@@ -78,30 +85,30 @@ def _node_traces(plan: Plan, where: Arrangement, breakdown: Any) -> list[Any]:
     shrink = 1.0 if len(nodes) <= _NAMED else 0.6
     size = np.where(tasks > 0, _SMALL + (_LARGE - _SMALL) * np.sqrt(share), _SMALL) * shrink
     face = [colour[node.tier] if tasks[k] else "white" for k, node in enumerate(nodes)]
-    rim = [EDGE if tasks[k] else colour[node.tier] for k, node in enumerate(nodes)]
     return [go.Scatter(
-        x=where.place[:, 0], y=where.place[:, 1], name="nodes",
-        mode="markers",
-        marker={
-            "size": size, "color": face, "opacity": 1.0,
-            "line": {"color": rim, "width": [0.8 if tasks[k] else 2 for k in range(len(nodes))]},
-        },
+        x=where.x, y=where.y, name="nodes", mode="markers",
+        marker={"size": size, "color": face, "opacity": 1.0, "line": {"color": EDGE, "width": 0.8}},
         customdata=_node_texts(plan, frame), hovertemplate="%{customdata}<extra></extra>",
     )]  # fmt: skip
 
 
-def _names(plan: Plan, where: Arrangement, tasks: Sequence[int]) -> list[dict[str, Any]]:
-    """Names over nodes, and how many tasks they run; on white, as links may pass there."""
+def _names(plan: Plan, where: Places, tasks: Sequence[int]) -> list[dict[str, Any]]:
+    """Names beside nodes, and how many tasks they run; on white, as links may pass there."""
     nodes = plan.problem.network.nodes
+    if len(nodes) > _NAMED:
+        return []
+    anchors = ("right", "center", "left")
+    places = zip(where.x.tolist(), where.y.tolist(), where.side.tolist(), strict=True)
     return [
         {
-            "x": x, "y": y, "yshift": 16 if tasks[k] else 12, "yanchor": "bottom",
+            "x": x, "y": y, "xshift": 16 * side, "yshift": 0 if side else 14,
+            "xanchor": anchors[side + 1], "yanchor": "middle" if side else "bottom",
             "text": label(node.id, 24) + (f" ({tasks[k]})" if tasks[k] else ""),
             "showarrow": False, "font": {"size": 11}, "bgcolor": "rgba(255,255,255,0.8)",
             "borderpad": 0,
         }
-        for k, (node, (x, y)) in enumerate(zip(nodes, where.place.tolist(), strict=True))
-    ] if len(nodes) <= _NAMED else []  # fmt: skip
+        for k, (node, (x, y, side)) in enumerate(zip(nodes, places, strict=True))
+    ]  # fmt: skip
 
 
 def _node_texts(plan: Plan, frame: pd.DataFrame) -> list[str]:
@@ -136,7 +143,7 @@ def _node_texts(plan: Plan, frame: pd.DataFrame) -> list[str]:
     return told
 
 
-def _link_traces(plan: Plan, where: Arrangement, frame: pd.DataFrame) -> list[Any]:
+def _link_traces(plan: Plan, where: Places, frame: pd.DataFrame) -> list[Any]:
     """A trace a width, and one of unseen points in the middle of links, which carry tooltips."""
     go = plotly()
     links, routes = plan.problem.network.links, plan.problem.tables.routes
@@ -147,23 +154,19 @@ def _link_traces(plan: Plan, where: Arrangement, frame: pd.DataFrame) -> list[An
     group = np.zeros(len(links), int)
     if most > 0:
         group = np.ceil(np.sqrt(moved / most) * len(_WIDTHS)).astype(int)
-    ends = _ends(plan)
-    start, stop = where.place[ends[:, 0]], where.place[ends[:, 1]]
+    gap = np.full((1, 2), np.nan)
     traces = []
-    for number_of_group in range(len(_WIDTHS) + 1):
-        own = np.flatnonzero(group == number_of_group)
-        if not len(own):
-            continue
-        gap = np.full(len(own), np.nan)
-        x, y = (np.stack([start[own, c], stop[own, c], gap], 1).ravel() for c in (0, 1))
+    for number_of_group in np.unique(group).tolist():
+        own = np.flatnonzero(group == number_of_group).tolist()
+        x, y = np.concatenate([piece for j in own for piece in (where.paths[j], gap)]).T
         idle = number_of_group == 0
         traces.append(go.Scatter(
             x=x, y=y, mode="lines", hoverinfo="skip", name="links",
             line={"color": "#C8C8C8" if idle else GREY,
                   "width": 0.8 if idle else _WIDTHS[number_of_group - 1]},
         ))  # fmt: skip
-    told = np.flatnonzero((group > 0) | (len(links) <= _HOVERED))
-    middle = (start + stop)[told] / 2
+    told = np.flatnonzero((group > 0) | (len(links) <= _HOVERED)).tolist()
+    middle = np.array([_middle(where.paths[j]) for j in told]).reshape(-1, 2)
     texts = _link_texts(plan, frame)
     traces.append(go.Scatter(
         x=middle[:, 0], y=middle[:, 1], mode="markers", name="traffic",
@@ -173,11 +176,18 @@ def _link_traces(plan: Plan, where: Arrangement, frame: pd.DataFrame) -> list[An
     return traces
 
 
-def _ends(plan: Plan) -> IntArray:
-    """Nodes of each link; int32[L, 2]."""
+def _middle(path: FloatArray) -> FloatArray:
+    """The point half way along a path."""
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    return np.array([np.interp(length[-1] / 2, length, axis) for axis in path.T])
+
+
+def _ends(plan: Plan) -> NDArray[np.int64]:
+    """Nodes of each link; int64[L, 2]."""
     index = {name: k for k, name in enumerate(plan.problem.tables.node_ids)}
     links = plan.problem.network.links
-    return np.array([(index[link.src], index[link.dst]) for link in links], np.int32)
+    pairs = [(index[link.src], index[link.dst]) for link in links]
+    return np.array(pairs, np.int64).reshape(-1, 2)
 
 
 def _link_texts(plan: Plan, frame: pd.DataFrame) -> list[str]:
@@ -199,7 +209,7 @@ def _link_texts(plan: Plan, frame: pd.DataFrame) -> list[str]:
 
 
 def _link_head(link: Link) -> str:
-    sign = {"full": "⇄", "half": "⇄", "simplex": "→"}[link.duplex]
+    sign = {"full": "↔", "half": "↔", "simplex": "→"}[link.duplex]
     speed = "no limit" if link.bandwidth is None else quantity(link.bandwidth, "B/s")
     shared = "" if link.channels is None else f", {count(link.channels, 'channel')}"
     return (
