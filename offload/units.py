@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["METRIC_UNITS", "count", "metric", "number", "percent", "quantity"]
+__all__ = ["METRIC_UNITS", "count", "metric", "number", "percent", "prefixed", "quantity"]
 
 METRIC_UNITS = {
     "latency": "s", "completion": "s", "tardiness": "s", "energy": "J", "cost": "", "risk": "",
@@ -39,13 +39,24 @@ def quantity(value: float | None, unit: str, digits: int = 4) -> str:
         return "-"
     if not unit or value == 0 or not math.isfinite(value):
         return f"{number(value, digits)} {unit}".rstrip()
+    factor, name = prefixed(value, unit, digits)
+    return f"{number(value / factor, digits)} {name}"
+
+
+def prefixed(value: float, unit: str, digits: int = 4) -> tuple[float, str]:
+    """The unit with the SI prefix that suits a value: how many SI units it has, and its name.
+
+    ``prefixed(0.0123, "s")`` is ``(0.001, "ms")``; what has no unit, or no size, is left as it is.
+    """
+    if not unit or value == 0 or not math.isfinite(value):
+        return 1.0, unit
     largest = 1.0 if unit == "s" else math.inf
     smallest = 1.0 if unit.startswith(("B", "op")) else 0.0
     usable = [(f, p) for f, p in _PREFIXES if smallest <= f <= largest]
     # Rounded first: 999.96 kB is 1 MB, not 1000 kB.
     rounded = abs(float(f"{value:.{digits - 1}e}"))
     factor, prefix = next(((f, p) for f, p in usable if rounded >= f), usable[-1])
-    return f"{number(value / factor, digits)} {prefix}{unit}"
+    return factor, f"{prefix}{unit}"
 
 
 def metric(name: str, value: float | None, digits: int = 6) -> str:
