@@ -138,7 +138,11 @@ def _plan_tables(plan: Plan) -> str:
     frame = plan.to_frame().sort_values("start", kind="stable")
     dull = {name for name, value in _DULL.items() if bool((frame[name] == value).all())}
     units = {name: unit for name, unit in _PLAN.items() if name not in dull}
-    return metrics_table(plan.metrics) + frame_table(frame, units)
+    tables = metrics_table(plan.metrics) + frame_table(frame, units)
+    if len(plan.copies.data):
+        copies = frame_table(plan.copies_frame(), {"data": "", "node": "", "bytes": "B"})
+        tables += line(text="Copies of data:") + copies
+    return tables
 
 
 def result_page(result: Result) -> str:

@@ -245,6 +245,17 @@ class Plan:
             "energy": transfer_energy(tables, rows.size, rows.src, rows.dst, rows.codec),
         })  # fmt: skip
 
+    def copies_frame(self) -> pd.DataFrame:
+        """A row a copy of data: which data, on which node, and its bytes."""
+        import pandas as pd
+
+        tables, copies = self.problem.tables, self.copies
+        return pd.DataFrame({
+            "data": [tables.data_ids[d] for d in copies.data],
+            "node": [tables.node_ids[k] for k in copies.node],
+            "bytes": tables.data_bytes[copies.data],
+        })  # fmt: skip
+
     def transfer_name(self, row: int) -> str:
         """What a transfer carries, in words: ``grab -> detect``, a data item's id, a moved task."""
         tables, rows = self.problem.tables, self.transfers

@@ -109,3 +109,16 @@ def test_a_plan_leaves_out_columns_that_say_nothing(paper: Problem, method: str)
     assert plan is not None
     _, tasks = Reader(plan._repr_html_()).tables
     assert {"mode", "fraction", "energy (J)"}.isdisjoint(tasks[0])
+
+
+def test_a_plan_shows_its_copies_of_data() -> None:
+    nodes = (Node("phone", storage=0), Node("edge", storage=5e6), Node("cloud"))
+    links = (Link("phone", "edge", bandwidth=1e7), Link("edge", "cloud", bandwidth=1e6))
+    data = (offload.Data("map", 4e6, ("cloud",), max_copies=1, allow=("edge",)),)
+    graph = Graph((Task("draw", 1, allow=("phone",), reads=("map",)),))
+    plan = offload.solve(Problem(network=Network(nodes, links), graph=graph, data=data)).plan
+    assert plan is not None
+    assert plan.copies_frame().to_dict("records") == [{"data": "map", "node": "edge", "bytes": 4e6}]
+    assert Reader(plan._repr_html_()).tables[-1] == [
+        ["data", "node", "bytes (MB)"], ["map", "edge", "4"],
+    ]  # fmt: skip
