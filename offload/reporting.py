@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from offload import describing
 from offload.checker import RULES, check
 from offload.files import write_bytes
-from offload.headlines import describe, reason_text
-from offload.instance_facts import instance_facts
 from offload.plan import Plan, Violation
 from offload.plot import interactive
 from offload.problem import METRICS
@@ -28,6 +27,7 @@ from offload.reports.html_page import (
 )  # fmt: skip
 from offload.stated import amounts, disagreements, recorded_headline
 from offload.units import count, metric, number, percent, quantity
+from offload.wording import describe, reason_text
 
 if TYPE_CHECKING:
     from offload.fronts.front import Front
@@ -233,6 +233,6 @@ def _tables(plan: Plan) -> list[str]:
 
 def _instance(problem: Problem) -> str:
     told = {"name": problem.name} if problem.name else {}
-    told |= instance_facts(problem) | {"digest": problem.digest}
+    told |= describing.facts(problem) | {"digest": problem.digest}
     source = paragraph(f"Source: {problem.source}" if problem.source else "", "soft")
     return section("instance", "Instance", source, facts(told))

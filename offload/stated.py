@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from offload.headlines import headline
 from offload.problem import METRICS
+from offload.wording import headline
 
 if TYPE_CHECKING:
     from offload.plan import Plan

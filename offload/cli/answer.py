@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from offload.cli.output import plain
-from offload.headlines import headline, reason_text
-from offload.units import count, metric, number
+from offload.units import metric, number
+from offload.wording import placed_text
 
 if TYPE_CHECKING:
     from offload.conflicts.requirements import Conflict
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "STYLES",
     "conflict_lines",
-    "headline",
     "metric_lines",
     "node_lines",
-    "reason_text",
     "result_json",
     "run_line",
 ]
@@ -51,8 +49,6 @@ def node_lines(plan: Plan, width: int) -> list[str]:
     tables = plan.problem.tables
     tasks = Counter(plan.parts.node.tolist())
     busiest = sorted(tasks, key=lambda k: (-tasks[k], k))
-    nodes = f"{count(tables.tasks, 'task')} on {len(busiest)} of {count(tables.nodes, 'node')}"
-    moves = count(len(plan.transfers.plan), "transfer")
     shown: list[str] = []
     for k in busiest:
         text = f"{plain(tables.node_ids[k])} ({tasks[k]})"
@@ -63,7 +59,7 @@ def node_lines(plan: Plan, width: int) -> list[str]:
         shown.append(text)
     left = len(busiest) - len(shown)
     more = f", and {left} more" if left else ""
-    return [f"{nodes}, {moves}", *([f"  {', '.join(shown)}{more}"] if shown else [])]
+    return [placed_text(plan), *([f"  {', '.join(shown)}{more}"] if shown else [])]
 
 
 def conflict_lines(conflict: Conflict) -> list[str]:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from offload.errors import Issue, OffloadError
-from offload.headlines import describe
 
 __all__ = [
-    "amount", "check_writable", "describe", "duration", "goal", "method_names", "method_options",
-    "numbers", "one_standard_input", "size", "stem", "whole", "wrong",
+    "amount", "check_writable", "duration", "goal", "method_names", "method_options", "numbers",
+    "one_standard_input", "size", "stem", "whole", "wrong",
 ]  # fmt: skip
 
 _BYTES = {

@@ -1,16 +1,19 @@
-"""The answer of a solve in one line: its goal, what was reached, and what is proved of it."""
+"""Goals, answers and progress in words, for terminals and notebooks alike."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from offload.units import metric, number, percent
+from offload.units import count, metric, number, percent
 
 if TYPE_CHECKING:
-    from offload.plan import Result
+    from offload.plan import Plan, Progress, Result
 
-__all__ = ["describe", "goal_text", "headline", "reason_text"]
+__all__ = [
+    "describe", "goal_text", "headline", "news", "placed_text", "reason_text", "solve_text",
+]  # fmt: skip
 
 _STOPPED = {
     "time": "time limit", "work": "work limit", "cancelled": "cancelled", "gap": "gap reached",
@@ -27,7 +30,7 @@ def describe(weights: Mapping[str, float]) -> str:
     return " + ".join(parts)
 
 
-def goal_text(minimize: dict[str, float], digits: int = 6) -> Callable[[float], str]:
+def goal_text(minimize: Mapping[str, float], digits: int = 6) -> Callable[[float], str]:
     """How to write an objective: with its unit where it is one metric, else as a number."""
     weighted = {name: weight for name, weight in minimize.items() if weight > 0}
     if list(weighted.values()) == [1.0]:
@@ -60,7 +63,7 @@ def headline(result: Result | Mapping[str, Any]) -> str:
     return f"{status}: {text}, {_proof(facts, limit)}{stopped}"
 
 
-def _apart(minimize: dict[str, float], objective: float, bound: float) -> tuple[str, str]:
+def _apart(minimize: Mapping[str, float], objective: float, bound: float) -> tuple[str, str]:
     """Objective and bound with enough digits to see that they differ, if they do."""
     for digits in (6, 9, 12):
         show = goal_text(minimize, digits)
@@ -80,3 +83,35 @@ def _proof(facts: Mapping[str, Any], bound: str) -> str:
     if gap is None:
         return f"not proved (bound {bound})"
     return f"gap {percent(gap)} (bound {bound})"
+
+
+def placed_text(plan: Plan) -> str:
+    """How many tasks run on how many nodes, and how much moves."""
+    tables, used = plan.problem.tables, len(set(plan.parts.node.tolist()))
+    nodes = f"{count(tables.tasks, 'task')} on {used} of {count(tables.nodes, 'node')}"
+    return f"{nodes}, {count(len(plan.transfers.plan), 'transfer')}"
+
+
+def solve_text(show: Callable[[float], str]) -> Callable[[Any, float], str]:
+    """Progress of a solve: seconds, method, objective, bound and gap, as far as they are known."""
+
+    def text(last: Progress | None, seconds: float) -> str:
+        parts = [f"{seconds:6.1f} s"]
+        if last is None:
+            return "  ".join([*parts, "working"])
+        parts.append(last.method)
+        best = None if last.objective is None else f"objective {show(last.objective)}"
+        parts.append(best or "no plan yet")
+        if last.bound is not None and math.isfinite(last.bound):
+            parts.append(f"bound {show(last.bound)}")
+            if last.objective is not None and last.objective > 0:
+                gap = max(0.0, (last.objective - last.bound) / last.objective)
+                parts.append(f"gap {percent(gap)}")
+        return "  ".join(parts)
+
+    return text
+
+
+def news(report: Progress) -> Any:
+    """What of a report is worth a line of its own."""
+    return (report.method, report.objective, report.bound)
