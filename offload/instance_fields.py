@@ -1,4 +1,4 @@
-"""Fields of an instance by path, as in ``network.links[cam0-edge0].bandwidth``, and their change."""
+"""Fields of an instance by path, as in ``network.links[cam0-edge0].bandwidth``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import msgspec
 from msgspec import inspect
 
 from offload.errors import InstanceError, Issue, OffloadError
-from offload.problem import METRICS, Edge, Link, Node, Problem
+from offload.problem import METRICS, Problem
 from offload.record_names import chosen
 from offload.typechecks import close, member
 
-__all__ = ["Field", "Value", "changed", "field_of", "read_value"]
+__all__ = ["Factor", "Field", "Value", "changed", "field_of", "put", "read_value"]
 
 Step = str | int
 Value = float | str | bool | None
 _ENDS = ("id", "src", "dst", "item")  # they name records, and are no quantities
-_FACTOR = re.compile(r"^[x×*]\s*(?P<number>[0-9.]+(?:[eE][+-]?[0-9]+)?)$")
+_FACTOR = re.compile(r"^[xX*]\s*(?P<number>[0-9.]+(?:[eE][+-]?[0-9]+)?)$")
 _STEP = re.compile(r"\.?(?P<name>[A-Za-z_]\w*)|\[(?P<key>.*?)\](?=[.\[]|$)")
 
 
@@ -42,7 +42,7 @@ class Field(NamedTuple):
     kinds: tuple[inspect.Type, ...]
 
 
-class _Factor(NamedTuple):
+class Factor(NamedTuple):
     """How many times what stands there."""
 
     text: str
@@ -74,14 +74,14 @@ def field_of(problem: Problem, path: str) -> Field:
     return Field(path, tuple(place for place, _ in places), _leaf(path, said, kind))
 
 
-def read_value(text: Any) -> Value | _Factor:
+def read_value(text: Any) -> Value | Factor:
     """A value as it is given: ``"x0.5"`` is half of what stands there."""
     value = text.item() if hasattr(text, "item") else text
     if isinstance(value, str):
         found = _FACTOR.match(value.strip())
         if found is not None:
             try:
-                return _Factor(value, float(found["number"]))
+                return Factor(value, float(found["number"]))
             except ValueError:
                 return value
     return value  # type: ignore[no-any-return]
@@ -108,7 +108,7 @@ def changed(problem: Problem, values: Mapping[str, Any]) -> Problem:
 def put(problem: Problem, field: Field, value: Any) -> Problem:
     """The instance with another value in a field."""
     given = read_value(value)
-    if isinstance(given, _Factor):
+    if isinstance(given, Factor):
         old = [_at(problem, place) for place in field.places]
         if all(one is None or one == {} for one in old):
             fix = "write a number instead of a factor"
@@ -123,9 +123,8 @@ def put(problem: Problem, field: Field, value: Any) -> Problem:
         for step in place[:-1]:
             inner = inner.setdefault(step, {})
         inner[place[-1]] = change
-    parts = {str(name): _rebuilt(getattr(problem, str(name)), inner) for name, inner in tree.items()}
     try:
-        return problem.replace(**parts)
+        return problem.replace(**_parts(problem, tree))
     except InstanceError as error:
         raise _in_words(field, error) from None
 
@@ -247,7 +246,7 @@ def _at(problem: Problem, place: tuple[Step, ...]) -> Any:
     return value
 
 
-def _scaled(path: str, factor: _Factor, whole: bool) -> Callable[[Any], Any]:
+def _scaled(path: str, factor: Factor, whole: bool) -> Callable[[Any], Any]:
     def change(old: Any) -> Any:
         if old is None:  # unlimited stays unlimited
             return None
@@ -289,8 +288,11 @@ def _rebuilt(value: Any, tree: Mapping[Step, Any] | Callable[[Any], Any]) -> Any
         return tuple(made)
     if isinstance(value, dict):
         return value | {key: _rebuilt(value.get(str(key)), inner) for key, inner in tree.items()}
-    parts = {str(name): _rebuilt(getattr(value, str(name)), inner) for name, inner in tree.items()}
-    return msgspec.structs.replace(value, **parts)
+    return msgspec.structs.replace(value, **_parts(value, tree))
+
+
+def _parts(record: Any, tree: Mapping[Step, Any]) -> dict[str, Any]:
+    return {str(name): _rebuilt(getattr(record, str(name)), tree[name]) for name in tree}
 
 
 # -- errors ----------------------------------------------------------------------------------------
