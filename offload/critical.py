@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offload.arrays import FloatArray
 from offload.event_graph import EventGraph, Holds
@@ -190,15 +192,23 @@ class _Walk:
 
     def _in_turn(self, event: int) -> tuple[str, int, float] | None:
         """The event that begins at the same time before this one, and has a cause of its own."""
-        for held in self._shared(event):
-            mine = held.begin[held.event == event]
-            if not len(mine):
-                continue
-            same = np.abs(held.begin - mine[0]) <= self.near
-            for other in held.event[same].tolist():
+        for begin, others in self._beside(event):
+            for other in others.tolist():
                 if other != event and self._cause(other) is not None:
-                    return "order", other, float(mine[0])
+                    return "order", other, begin
         return None
+
+    def _beside(self, event: int) -> Iterator[tuple[float, NDArray[np.integer]]]:
+        """When an event begins, and what begins then on its node or one of its links."""
+        graph = self.graph
+        if event < graph.parts:
+            begin = float(graph.start[event])
+            same = np.abs(graph.start[: graph.parts] - begin) <= self.near
+            yield begin, np.flatnonzero(same & (self.node == self.node[event]))
+            return
+        for held in self._shared(event):
+            begin = float(held.begin[held.event == event][0])
+            yield begin, held.event[np.abs(held.begin - begin) <= self.near]
 
     def _shared(self, event: int) -> list[Holds]:
         """What shares an event's node or links."""

@@ -15,7 +15,7 @@ from offload.problem import METRICS, Problem
 from offload.record_names import chosen
 from offload.typechecks import close, member
 
-__all__ = ["Factor", "Field", "Value", "changed", "field_of", "put", "read_value"]
+__all__ = ["Factor", "Field", "Value", "changed", "field_of", "put", "read_value", "with_changes"]
 
 Step = str | int
 Value = float | str | bool | None
@@ -117,16 +117,23 @@ def put(problem: Problem, field: Field, value: Any) -> Problem:
         change = _scaled(field.path, given, whole)
     else:
         change = _replaced(field, given)
+    try:
+        return with_changes(problem, dict.fromkeys(field.places, change))
+    except InstanceError as error:
+        raise _in_words(field, error) from None
+
+
+def with_changes(
+    problem: Problem, changes: Mapping[tuple[Step, ...], Callable[[Any], Any]]
+) -> Problem:
+    """The instance with other values at some places: from what stands there to what shall."""
     tree: dict[Step, Any] = {}
-    for place in field.places:
+    for place, change in changes.items():
         inner = tree
         for step in place[:-1]:
             inner = inner.setdefault(step, {})
         inner[place[-1]] = change
-    try:
-        return problem.replace(**_parts(problem, tree))
-    except InstanceError as error:
-        raise _in_words(field, error) from None
+    return problem.replace(**_parts(problem, tree))
 
 
 # -- paths -----------------------------------------------------------------------------------------
