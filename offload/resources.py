@@ -9,7 +9,7 @@ import numpy as np
 
 from offload.arrays import FloatArray
 from offload.instance_fields import with_changes
-from offload.path_shares import PathShares
+from offload.path_shares import PathShares, path_shares
 from offload.plan import Plan
 from offload.problem import Problem
 from offload.record_names import pair_name
@@ -89,10 +89,11 @@ def scaled(problem: Problem, resource: Resource, factor: float) -> Problem:
     if resource.whole:
         value = max(1, round(value))
 
-    def change(old: Any) -> float:
-        return value
+    return with_changes(problem, {resource.place: _always(value)})
 
-    return with_changes(problem, {resource.place: change})
+
+def _always(value: float) -> Callable[[Any], float]:
+    return lambda old: value
 
 
 def _faster(problem: Problem, k: int, factor: float) -> Problem:
@@ -116,7 +117,7 @@ def _faster(problem: Problem, k: int, factor: float) -> Problem:
             winners[keys] = int(selectors.winners(keys)[k])
         if winners[keys] >= 0:
             seconds = task.time[keys[winners[keys]]] / factor
-            changes[("graph", "tasks", i, "time", node.id)] = lambda old, new=seconds: new
+            changes[("graph", "tasks", i, "time", node.id)] = _always(seconds)
     return with_changes(problem, changes)
 
 
@@ -130,12 +131,11 @@ def uses(plan: Plan, limits: dict[str, float], weighted: set[str]) -> list[Use]:
     weighted
         The metrics that the goal names.
     """
+    shares = path_shares(plan)
     return [
-        *_of_nodes(plan),
-        *_of_links(plan),
-        *_of_tasks(plan, weighted),
+        *_of_nodes(plan, shares), *_of_links(plan, shares), *_of_tasks(plan, shares, weighted),
         *_of_limits(plan, limits),
-    ]
+    ]  # fmt: skip
 
 
 def memory_peaks(plan: Plan) -> FloatArray:
@@ -233,9 +233,7 @@ def _of_tasks(plan: Plan, shares: PathShares, weighted: set[str]) -> Iterator[Us
     np.maximum.at(finish, parts.task, parts.finish)
     for i, task in enumerate(plan.problem.graph.tasks):
         for kind, value in (("deadline", task.deadline), ("due", task.due)):
-            if value is None or (
-                kind == "due" and not ("tardiness" in weighted and finish[i] > value)
-            ):
+            if value is None or (kind == "due" and not (late and finish[i] > value)):
                 continue
             spare = value - finish[i]
             made = _task_resource(kind, i, task.id, value)
