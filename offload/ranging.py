@@ -212,7 +212,7 @@ class Ranger:
     def _crossing(
         self, resource: Resource, other: Plan | None, kept: float, changed: float
     ) -> float:
-        """The factor nearest to ``kept`` at which another plan was seen to be better."""
+        """The factor nearest to ``kept`` at which another plan is better, or this one breaks."""
         low = kept
         for _ in range(_CROSSING):
             if self.over:
@@ -223,9 +223,8 @@ class Ranger:
             problem = scaled(self.problem, resource, middle)
             mine = carried(self.plan, problem)
             theirs = None if other is None else carried(other, problem)
-            if theirs is None:
-                break  # no other plan is at hand there: a solve has to tell
-            if mine is None or _better(theirs.objective(), mine.objective()):
+            value = math.inf if theirs is None else theirs.objective()
+            if mine is None or _better(value, mine.objective()):
                 changed = middle
             else:
                 low = middle

@@ -138,7 +138,8 @@ def sweep(
         method, objective, bound, gap, stopped, the eight metrics, placement (a number for each
         distinct placement, 0 for that of the first row), moved (tasks on other nodes than in the
         row before), seconds, reason. ``attrs`` has minimize, limits, paths, factors (the paths
-        given by factors) and complete. ``frame.results[i]`` is row i's answer with its plan.
+        given by factors), combine and complete. ``frame.results[i]`` is row i's answer, with its
+        plan.
 
     Raises
     ------
@@ -173,7 +174,7 @@ def sweep(
     table = _table(walk.results, axes, combinations)
     table.attrs.update(
         minimize=dict(goal.minimize), limits=dict(goal.limits), paths=[axis.path for axis in axes],
-        factors=[axis.path for axis in axes if axis.factors],
+        factors=[axis.path for axis in axes if axis.factors], combine=combine,
         complete=len(walk.results) == len(problems),
     )  # fmt: skip
     return table

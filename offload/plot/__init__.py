@@ -9,6 +9,7 @@ from offload.plot.bandwidth import bandwidth
 from offload.plot.gantt import gantt
 from offload.plot.performance import profiles
 from offload.plot.stages import stages
+from offload.plot.sweep import sweep
 from offload.plot.topology import topology
 
-__all__ = ["bandwidth", "gantt", "profiles", "stages", "topology"]
+__all__ = ["bandwidth", "gantt", "profiles", "stages", "sweep", "topology"]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["bandwidth"]
+__all__ = ["bandwidth", "objective_scale"]
 
 _NAMES = 8  # cuts that are named, at most
 _LONGEST = 24  # characters of a name, at most
@@ -43,7 +43,8 @@ def bandwidth(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     table = table.sort_values("bandwidth", kind="stable")
     columns = ["objective", "device_only", "cloud_only"]
     values = table[columns].astype(float)
-    name, size, unit = _scale(dict(table.attrs.get("minimize", {})), float(values.max().max()))
+    minimize = dict(table.attrs.get("minimize", {}))
+    name, size, unit = objective_scale(minimize, float(values.max().max()))
     x = table["bandwidth"].to_numpy() / 1e6
     device, cloud = table.attrs.get("device", "device"), table.attrs.get("cloud", "cloud")
     styles = (
@@ -77,7 +78,7 @@ def bandwidth(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _scale(minimize: dict[str, float], most: float) -> tuple[str, float, str]:
+def objective_scale(minimize: dict[str, float], most: float) -> tuple[str, float, str]:
     """What is drawn, its unit's size in SI units, and the unit."""
     weighted = {name: weight for name, weight in minimize.items() if weight > 0}
     if len(weighted) != 1 or list(weighted.values()) != [1.0]:
