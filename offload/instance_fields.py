@@ -93,7 +93,8 @@ def changed(problem: Problem, values: Mapping[str, Any]) -> Problem:
     Parameters
     ----------
     values
-        From a path (see :func:`field_of`) to a value; ``"x0.5"`` is half of what stands there.
+        From a path (see :func:`field_of`) to a value; ``"x0.5"`` is half of what stands there, and
+        ``None`` is unlimited: of a map it leaves the entry out.
 
     Raises
     ------
@@ -294,7 +295,8 @@ def _rebuilt(value: Any, tree: Mapping[Step, Any] | Callable[[Any], Any]) -> Any
             made[int(k)] = _rebuilt(made[int(k)], inner)
         return tuple(made)
     if isinstance(value, dict):
-        return value | {key: _rebuilt(value.get(str(key)), inner) for key, inner in tree.items()}
+        both = value | {key: _rebuilt(value.get(str(key)), inner) for key, inner in tree.items()}
+        return {key: entry for key, entry in both.items() if entry is not None}
     return msgspec.structs.replace(value, **_parts(value, tree))
 
 

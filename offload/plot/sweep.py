@@ -174,6 +174,8 @@ def _map(table: pd.DataFrame, paths: list[str], ax: Axes) -> Axes:
         label(_short(path, table))
     ax.tick_params("x", rotation=30)
     bar = ax.figure.colorbar(made, ax=ax)
+    for formatter in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
+        formatter(lambda value, position: f"{value:g}")
     bar.set_label(f"{name} ({unit})" if unit else name)
     return ax
 

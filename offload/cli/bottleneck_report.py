@@ -1,0 +1,88 @@
+"""Bottlenecks for people: a table, and what of it matters most in a few sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from offload.cli.output import Session, folded, plain, table
+from offload.cli.partition_report import records
+from offload.cli.progress import goal_text
+from offload.cli.sweep_report import given_text
+from offload.cli.values import describe
+from offload.units import percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["show_bottlenecks"]
+
+Row = Mapping[Hashable, Any]
+
+
+def show_bottlenecks(session: Session, frame: pd.DataFrame, rows: int) -> None:
+    """Print the rows that bind or lie on the critical path, and how far they can move."""
+    facts = frame.attrs
+    minimize = dict(facts["minimize"])
+    state = "optimal" if facts["status"] == "optimal" else "best known"
+    value = goal_text(minimize)(facts["objective"])
+    session.print(f"{state} plan: {describe(minimize)} {value}", "")
+    found = [row for row in records(frame) if row["binds"] or row["share"] or row["range"]]
+    body = [
+        [
+            str(row["kind"]), str(row["name"]), given_text(str(row["path"]), row["value"]),
+            percent(row["share"]) if row["share"] else "-", percent(row["utilisation"]),
+            "yes" if row["binds"] else "no", percent(row["worth"]) if row["worth"] else "-",
+            _range(row),
+        ]
+        for row in found[:rows]
+    ]  # fmt: skip
+    headers = [
+        "what", "of", "is", "of the path", "in use", "binds", "10 % better", "same placement",
+    ]  # fmt: skip
+    left = ("of", "binds", "same placement")
+    session.print(table(headers, body, left=left, wrap=("of", "same placement")))
+    hidden = len(frame) - min(rows, len(found))
+    if hidden:
+        session.print("", f"and {hidden} more that do not bind; see --json or --output")
+    session.print("")
+    for line in _words(found, facts):
+        session.print(*folded(plain(line), session.width, indent=2))
+
+
+def _range(row: Row) -> str:
+    """Between which values the placement stays."""
+    if row["range"] in ("", "not best"):
+        return "-" if not row["range"] else "another is better now"
+    low, high = (_end(row, side) for side in ("down", "up"))
+    return f"{low} to {high} ({row['range']})"
+
+
+def _end(row: Row, side: str) -> str:
+    factor = row[side]
+    if factor is None:
+        return "?"
+    text = given_text(str(row["path"]), row["value"] * factor)
+    if row[f"{side}_changed"] is not None or (factor == 1 and row["kind"] in ("slots", "channels")):
+        return text
+    return f"{text} or {'less' if side == 'down' else 'more'}"
+
+
+def _words(found: Sequence[Row], facts: Mapping[Hashable, Any]) -> list[str]:
+    """What matters most."""
+    lines = []
+    ranked = sorted(found, key=lambda row: -(row["worth"] or 0.0))
+    if ranked and ranked[0]["worth"]:
+        top = ranked[0]
+        lines.append(
+            f"A tenth better pays most at the {top['kind']} of {top['name']}: "
+            f"{percent(top['worth'])} off the objective, in the same placement."
+        )
+    full = [row for row in found if row["kind"] in ("memory", "storage") and row["binds"]]
+    for row in full[:3]:
+        lines.append(f"No further task fits into the {row['kind']} of {row['name']}.")
+    if any(row["range"] == "not best" for row in found):
+        lines.append("Another placement is better already: solve again, starting from this plan.")
+    if not facts["complete"]:
+        lines.append("Time was too short for all ranges; give --time-limit more.")
+    return lines
