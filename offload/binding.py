@@ -72,7 +72,7 @@ def bottlenecks(
     time_limit
         Wall seconds for all of it; ``None`` for none (each solve then runs to its end).
     on_progress
-        Called with a :class:`SweepProgress`, whose ``values`` are the factor tried by path.
+        Called with a :class:`SweepProgress`, whose ``values`` are the factor tried, by path.
     cancel
         Set it from another thread to stop; what is known by then is returned.
 
@@ -169,7 +169,7 @@ class _Teller:
     def tell(self, resource: Resource | None, factor: float, last: Progress | None) -> None:
         """A sign of life of a solve."""
         if self._send is not None:
-            values = {} if resource is None else {resource.path: factor}
+            values = {} if resource is None else {resource.path: f"x{factor:.4g}"}
             self._send(SweepProgress(
                 done=self.done, rows=self.rows, values=values,
                 seconds=time.monotonic() - self._began, last=last,

@@ -191,10 +191,14 @@ class _Walk:
         return float(self.graph.times.encode[x]) if x >= 0 and arc >= self.graph.inputs else 0.0
 
     def _in_turn(self, event: int) -> tuple[str, int, float] | None:
-        """The event that begins at the same time before this one, and has a cause of its own."""
+        """An event that begins at the same time, for a reason that lies before that."""
         for begin, others in self._beside(event):
             for other in others.tolist():
-                if other != event and self._cause(other) is not None:
+                found = None if other == event else self._cause(other)
+                if found is None:
+                    continue
+                before = found[1]
+                if before < 0 or self.graph.start[before] < begin - self.near:
                     return "order", other, begin
         return None
 

@@ -118,7 +118,8 @@ def sweep(
         and in brackets which records: an id, ``SRC-DST`` of links and edges, a selector of nodes,
         or ``*``: ``network.links[cam0-edge0].bandwidth``, ``network.nodes[tier:edge].speed``,
         ``graph.tasks[detect].work``, ``limits.energy``. Values are in SI units and take the place
-        of what is there; ``"x0.5"`` is half of it, of each record of a group.
+        of what is there; ``"x0.5"`` is half of it, of each record of a group; ``None`` is
+        unlimited.
     method, minimize, limits, work_limit, gap, threads, seed, options
         As in :func:`offload.solve`.
     time_limit

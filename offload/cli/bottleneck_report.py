@@ -33,15 +33,15 @@ def show_bottlenecks(session: Session, frame: pd.DataFrame, rows: int) -> None:
             str(row["kind"]), str(row["name"]), given_text(str(row["path"]), row["value"]),
             percent(row["share"]) if row["share"] else "-", percent(row["utilisation"]),
             "yes" if row["binds"] else "no", percent(row["worth"]) if row["worth"] else "-",
-            _range(row),
+            *_range(row),
         ]
         for row in found[:rows]
     ]  # fmt: skip
     headers = [
-        "what", "of", "is", "of the path", "in use", "binds", "10 % better", "same placement",
+        "what", "of", "is", "of the path", "in use", "binds", "10 % better", "same from", "to",
+        "range",
     ]  # fmt: skip
-    left = ("of", "binds", "same placement")
-    session.print(table(headers, body, left=left, wrap=("of", "same placement")))
+    session.print(table(headers, body, left=("of", "binds", "range"), wrap=("of",)))
     hidden = len(frame) - min(rows, len(found))
     if hidden:
         session.print("", f"and {hidden} more that do not bind; see --json or --output")
@@ -50,12 +50,11 @@ def show_bottlenecks(session: Session, frame: pd.DataFrame, rows: int) -> None:
         session.print(*folded(plain(line), session.width, indent=2))
 
 
-def _range(row: Row) -> str:
-    """Between which values the placement stays."""
+def _range(row: Row) -> list[str]:
+    """Between which values the placement stays, and what is known of that."""
     if row["range"] in ("", "not best"):
-        return "-" if not row["range"] else "another is better now"
-    low, high = (_end(row, side) for side in ("down", "up"))
-    return f"{low} to {high} ({row['range']})"
+        return ["-", "-", str(row["range"])]
+    return [_end(row, "down"), _end(row, "up"), str(row["range"])]
 
 
 def _end(row: Row, side: str) -> str:

@@ -105,12 +105,17 @@ def command(
     aim = goal_of(problem, weights, bounds)
     meter = shown(session, sweep_text(aim.minimize), sweep_news)
 
+    def tell(last: offload.Progress) -> None:
+        meter.update(
+            offload.SweepProgress(done=0, rows=0, values={}, seconds=last.seconds, last=last)
+        )
+
     def work(cancel: threading.Event) -> pd.DataFrame | offload.Result:
         given, left = known, seconds
         if given is None:
             given = offload.solve(
                 problem, method, weights, bounds, None if seconds is None else seconds / 2,
-                threads=threads, seed=seed, cancel=cancel,
+                threads=threads, seed=seed, cancel=cancel, on_progress=tell,
             )  # fmt: skip
             if given.plan is None:
                 return given

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["given_text", "sweep_news", "sweep_table", "sweep_text"]
 
 _WIDE = 110  # columns from which there is room for more metrics
+_CLOCK = len("  12.3 s  ")
 _MORE = ("latency", "energy", "cost", "traffic")
 
 
@@ -60,6 +61,10 @@ def _short(path: str) -> str:
     return plain(text)
 
 
+def _number(value: Any) -> str:
+    return "unlimited" if value is None else f"{value:.4g}"
+
+
 def sweep_news(report: Any) -> Any:
     """What of a report is worth a line of its own."""
     return report.done, None if report.last is None else news(report.last)
@@ -72,13 +77,14 @@ def sweep_text(minimize: Mapping[str, float]) -> Describe:
     def describe(report: Any, seconds: float) -> str:
         if report is None:
             return solving(None, seconds)
-        rows = f"  row {report.done + 1} of {report.rows}" if report.rows else ""
-        given = ", ".join(
-            f"{path.rpartition('.')[2]} {value if isinstance(value, str) else f'{value:g}'}"
-            for path, value in report.values.items()
-            if isinstance(value, str | int | float)
-        )
         text = solving(report.last, seconds)
-        return plain(f"{text[:10].rstrip()}{rows}{f' ({given})' if given else ''}{text[10:]}"[:200])
+        rows = f"row {report.done + 1} of {report.rows}" if report.rows else ""
+        given = ", ".join(
+            f"{path.rpartition('.')[2]} {value if isinstance(value, str) else _number(value)}"
+            for path, value in report.values.items()
+        )
+        # After the seconds, before what the solve says.
+        at = f"{rows} ({given})" if given else rows
+        return plain(f"{text[:_CLOCK]}{at}  {text[_CLOCK:]}" if at else text)
 
     return describe
