@@ -33,6 +33,7 @@ COLUMNS = (
 _SOLVING = 0.5  # of the time for a first plan, at most
 _WORTH = 0.25  # of the time for what resources are worth, at most
 _NEAR = 0.9  # use of an amount from which it may bind
+_FAR = 0.01  # how much less the use of others counts
 
 
 def bottlenecks(
@@ -249,9 +250,11 @@ def _rank(row: dict[str, Any], number: int) -> tuple[Any, ...]:
 
 def _weight(row: dict[str, Any]) -> float:
     """How much a resource matters: what part of the objective follows it, or how full it is."""
-    amount = row["spare"] == row["spare"] and (row["binds"] or row["utilisation"] >= _NEAR)
     worth = row["worth"] / BETTER if row["worth"] == row["worth"] else 0.0
-    return float(max(worth, row["utilisation"] if amount else 0.0))
+    if row["spare"] != row["spare"]:  # no amount
+        return float(worth)
+    near = row["binds"] or row["utilisation"] >= _NEAR
+    return float(max(worth, row["utilisation"] * (1.0 if near else _FAR)))
 
 
 def _may_bind(row: dict[str, Any]) -> bool:

@@ -316,8 +316,10 @@ def _in_words(field: Field, error: InstanceError) -> OffloadError:
     own = {_json_path(place) for place in field.places}
     kept: dict[str, Issue] = {}
     for issue in error.issues:
-        path = field.path if issue.path in own else issue.path
-        kept.setdefault(path, Issue(path, issue.message, issue.found, issue.fix))
+        path, message = field.path, issue.message
+        if issue.path not in own:
+            path, message = issue.path, f"{message} (with {field.path} changed)"
+        kept.setdefault(path, Issue(path, message, issue.found, issue.fix))
     return InstanceError(list(kept.values()))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from offload.carrying import carried, same_placement
-from offload.errors import Unsupported
+from offload.errors import InstanceError, Unsupported
 from offload.plan import Plan, Progress, Result
 from offload.problem import Problem
 from offload.resources import Resource, scaled
@@ -104,8 +104,10 @@ class Ranger:
 
         ``share`` is the part of the time left that this may take.
         """
-        problem = self.problem if resource is None else scaled(self.problem, resource, factor)
         self._tell(resource, factor, None)
+        problem = self.problem if resource is None else self._scaled(resource, factor)
+        if problem is None:
+            return Probe(False)
         seconds = max(0.0, self.deadline - time.monotonic()) * share
         mine = carried(self.plan, problem)
         result = self._solve(problem, mine, seconds, resource, factor)
@@ -122,6 +124,13 @@ class Ranger:
         if _better(result.objective, value):
             return Probe(False, other=result.plan)
         return Probe(True, _shows(result, value))
+
+    def _scaled(self, resource: Resource, factor: float) -> Problem | None:
+        """The changed instance; ``None`` where some task could run nowhere at all."""
+        try:
+            return scaled(self.problem, resource, factor)
+        except InstanceError:
+            return None
 
     def _solve(
         self, problem: Problem, start: Plan | None, seconds: float, resource: Resource | None,
@@ -220,9 +229,11 @@ class Ranger:
             middle = self._step(resource, math.sqrt(low * changed))
             if middle in (low, changed):
                 break
-            problem = scaled(self.problem, resource, middle)
-            mine = carried(self.plan, problem)
-            theirs = None if other is None else carried(other, problem)
+            problem = self._scaled(resource, middle)
+            mine, theirs = (
+                None if plan is None or problem is None else carried(plan, problem)
+                for plan in (self.plan, other)
+            )
             value = math.inf if theirs is None else theirs.objective()
             if mine is None or _better(value, mine.objective()):
                 changed = middle
