@@ -14,6 +14,7 @@ import importlib
 import inspect
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -84,7 +85,7 @@ def application() -> typer.Typer:
     for name in _COMMANDS:
         module = importlib.import_module(f"offload.cli.{name}")
         lines = [line for line in module.EXAMPLE.splitlines() if line]
-        examples = "\n\n".join(["Examples:", *lines])
+        examples = "\n\n".join(["Examples:", *map(_verbatim, lines)])
         made.command(name, help=_unwrapped(module.command), epilog=examples)(module.command)
     return made
 
@@ -92,7 +93,12 @@ def application() -> typer.Typer:
 def _unwrapped(function: Callable[..., Any]) -> str:
     """A docstring with one line a paragraph, for the terminal to wrap."""
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    return _verbatim("\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))
+
+
+def _verbatim(text: str) -> str:
+    """Text in which brackets stay what they are: in help they would name a style."""
+    return re.sub(r"\[(?=[a-z#/@][^\[]*?\])", r"\\[", text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

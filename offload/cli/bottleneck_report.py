@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_bottlenecks"]
 
+_WIDE = 100  # columns from which there is room for use
 Row = Mapping[Hashable, Any]
 
 
@@ -28,23 +29,22 @@ def show_bottlenecks(session: Session, frame: pd.DataFrame, rows: int) -> None:
     value = goal_text(minimize)(facts["objective"])
     session.print(f"{state} plan: {describe(minimize)} {value}", "")
     found = [row for row in records(frame) if row["binds"] or row["share"] or row["range"]]
+    wide = session.width >= _WIDE
     body = [
         [
-            str(row["kind"]), str(row["name"]), given_text(str(row["path"]), row["value"]),
-            percent(row["share"]) if row["share"] else "-", percent(row["utilisation"]),
-            "yes" if row["binds"] else "no", percent(row["worth"]) if row["worth"] else "-",
-            *_range(row),
+            f"{row['kind']} of {row['name']}", given_text(str(row["path"]), row["value"]),
+            percent(row["share"]) if row["share"] else "-",
+            *([percent(row["utilisation"]), "yes" if row["binds"] else "no"] if wide else []),
+            percent(row["worth"]) if row["worth"] else "-", *_range(row),
         ]
         for row in found[:rows]
     ]  # fmt: skip
-    headers = [
-        "what", "of", "is", "of the path", "in use", "binds", "10 % better", "same from", "to",
-        "range",
-    ]  # fmt: skip
-    session.print(table(headers, body, left=("of", "binds", "range"), wrap=("of",)))
+    more = ["in use", "binds"] if wide else []
+    headers = ["what", "is", "of path", *more, "+10 %", "same from", "to", "range"]
+    session.print(table(headers, body, left=("binds", "range"), wrap=("what",)))
     hidden = len(frame) - min(rows, len(found))
     if hidden:
-        session.print("", f"and {hidden} more that do not bind; see --json or --output")
+        session.print("", f"and {hidden} more, which bind less or not at all; see --rows or --json")
     session.print("")
     for line in _words(found, facts):
         session.print(*folded(plain(line), session.width, indent=2))
@@ -64,7 +64,7 @@ def _end(row: Row, side: str) -> str:
     text = given_text(str(row["path"]), row["value"] * factor)
     if row[f"{side}_changed"] is not None or (factor == 1 and row["kind"] in ("slots", "channels")):
         return text
-    return f"{text} or {'less' if side == 'down' else 'more'}"
+    return f"{'<' if side == 'down' else '>'} {text}"
 
 
 def _words(found: Sequence[Row], facts: Mapping[Hashable, Any]) -> list[str]:

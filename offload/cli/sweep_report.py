@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["given_text", "sweep_news", "sweep_table", "sweep_text"]
 
 _WIDE = 110  # columns from which there is room for more metrics
+_ROUNDING = 1e-9
 _CLOCK = len("  12.3 s  ")
 _MORE = ("latency", "energy", "cost", "traffic")
 
@@ -44,12 +45,18 @@ def sweep_table(frame: pd.DataFrame, width: int = 80) -> Table:
         body.append([
             *(given_text(path, row[path], path in factors) for path in paths),
             show(row["objective"]) if known else "-", str(row["status"]),
-            percent(row["gap"]), *(metric(name, row[name], 4) if known else "-" for name in more),
+            percent(_plain(row["gap"])),
+            *(metric(name, row[name], 4) if known else "-" for name in more),
             _whole(row["placement"]), _whole(row["moved"]),
         ])  # fmt: skip
     names = [_short(path) for path in paths]
     headers = [*names, describe(minimize), "status", "gap", *more, "placement", "moved"]
     return table(headers, body, left=("status",), wrap=names)
+
+
+def _plain(gap: float | None) -> float | None:
+    """A gap without the last digits of sums."""
+    return 0.0 if gap is not None and gap <= _ROUNDING else gap
 
 
 def _whole(value: Any) -> str:

@@ -199,7 +199,7 @@ def _given(option: str, path: str, text: str) -> Any:
         return text if value is None else value
     unit = field_unit(path)
     if unit in ("B", "B/s"):
-        return size(option, text.lower().removesuffix("/s"))
+        return size(option, text[:-2] if text.lower().endswith("/s") else text)
     return duration(text, option) if unit == "s" else text
 
 

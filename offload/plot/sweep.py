@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
+_OTHER, _NONE = "another placement", "no plan"
 _LINES = 6  # values of a second parameter that are drawn as lines; of more, a map
 _WIDE = 20.0  # ratio of values from which an axis is logarithmic
 _VISIBLE = 1e-3  # gap from which a bound is drawn
@@ -99,23 +100,26 @@ def _lines(table: pd.DataFrame, paths: list[str], ax: Axes) -> Axes:
             ax.plot(
                 x[rings], y[rings], linestyle="", marker="o", markersize=10, fillstyle="none",
                 color="black", markeredgewidth=1.1, zorder=4,
-                label=None if ringed else "another placement",
+                label=None if ringed else _OTHER,
             )  # fmt: skip
             ringed = True
         none = np.isnan(y)
         if none.any():
             ax.plot(
                 x[none], np.full(int(none.sum()), lowest), linestyle="", marker="x", color="0.3",
-                label=None if failed else "no plan", markersize=6, zorder=3,
+                label=None if failed else _NONE, markersize=6, zorder=3,
             )  # fmt: skip
             failed = True
     axis.apply(ax, paths[0])
     _value_axis(ax, values / size, f"{name} ({unit})" if unit else name)
     title = _short(paths[1], table) if len(paths) == 2 else None
     if len(ax.get_lines()) > 1:
+        handles, labels = ax.get_legend_handles_labels()
+        last = sorted(range(len(labels)), key=lambda n: labels[n] in (_OTHER, _NONE))
         ax.legend(
-            loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, frameon=False, fontsize=8,
-            title=title, title_fontsize=8, alignment="left",
+            [handles[n] for n in last], [labels[n] for n in last], loc="lower left",
+            bbox_to_anchor=(0.0, 1.0), ncols=4, frameon=False, fontsize=8, title=title,
+            title_fontsize=8, alignment="left",
         )  # fmt: skip
     return ax
 
