@@ -1,157 +1,339 @@
-"""Why a plan takes as long as it does: the chain of tasks and waits behind its last finish."""
+"""Why a plan takes as long as it does: its critical path, and the slack of its tasks."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offload.occupancy import memory_over_time
+from offload.arrays import FloatArray
+from offload.event_graph import EventGraph, Holds
 from offload.plan import Plan
-from offload.tables import Lists
-from offload.transfers import EDGE
-from offload.units import quantity
+from offload.tables import TOLERANCE
 
-__all__ = ["Step", "critical_chain", "memory_peaks", "waits"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-_EQUAL = 1e-9  # relative to the latency: times this near are one
-
-
-class Step(NamedTuple):
-    """A part of a task on the chain, and what it waited for."""
-
-    part: int
-    cause: str  # "start", "release", "transfer", "task" or "node"
-    what: str  # the transfer or task that it waited for
-    wait: float  # seconds between the previous step's finish, or time 0, and this start
-    queued: float = 0.0  # of them, seconds in which the transfer waited for its links
-    idle: float = 0.0  # of them, seconds in which nothing that is known held it up
-
-    @property
-    def reason(self) -> str:
-        """The same in words; empty for a part that starts at once."""
-        queue = f", of it {quantity(self.queued, 's')} queued" if self.queued else ""
-        why = {
-            "start": "",
-            "release": "released then",
-            "transfer": f"waited {quantity(self.wait, 's')} for {self.what}{queue}",
-            "task": f"after {self.what}",
-            "node": f"when {self.what} left the node",
-        }[self.cause]
-        late = f"{quantity(self.idle, 's')} later than it could" if self.idle else ""
-        return "; ".join(text for text in (why, late) if text)
+__all__ = ["Segment", "critical_path", "critical_segments", "reasons", "slack"]
 
 
-def critical_chain(plan: Plan) -> list[Step]:
-    """The steps from the plan's start to its last finish, each the reason for the next.
+class Segment(NamedTuple):
+    """A piece of the critical path, from where the piece before it ends.
 
-    From the part that finishes last, walk back: to the sender of the transfer that arrived last,
-    to a predecessor on the same node, or to the part that held the node's slots or memory. The
-    chain ends at a part that waited for nothing but time 0, its release or its data.
+    Attributes
+    ----------
+    event
+        Number of the event in the plan's :class:`EventGraph`.
+    kind
+        "task", "transfer", or "wait": before the event, for its release or for nothing known.
+    begin, end
+        Seconds.
+    cause
+        Why it begins then: "start" (time 0), "release", "input" (it waited for data or for a task
+        before it), "slots", "memory", "channel" (another one held them), "order" (the plan lets
+        another one go first, though there was room), "idle" (nothing that is known).
+    after
+        The event that it waited for, -1 for none.
     """
-    if not len(plan.parts.task) or not np.isfinite(plan.parts.finish).all():
+
+    event: int
+    kind: str
+    begin: float
+    end: float
+    cause: str
+    after: int = -1
+
+
+def critical_path(plan: Plan) -> pd.DataFrame:
+    """The chain of tasks, transfers and waits that makes the latency.
+
+    From the task that finishes last, walk back to what each piece waited for: data, a task before
+    it on its node, slots or memory that another task held, a channel that another transfer held,
+    its release. Each piece begins where the one before it ends: the first at 0, and the last ends
+    at the latency.
+
+    Parameters
+    ----------
+    plan
+        Any plan, also one that splits tasks.
+
+    Returns
+    -------
+    DataFrame
+        A row a piece, in order of time: what (a task's id; what a transfer carries), kind (task,
+        transfer, wait), where (a node; ``SRC-DST`` of a transfer), begin, end, seconds, cause
+        (start, release, input, slots, memory, channel, order, idle) and why (cause in words). Of a
+        transfer that kept others waiting, the part until it left the link. Empty where nothing
+        runs, or where times are not finite.
+    """
+    import pandas as pd
+
+    graph = EventGraph(plan)
+    rows = [
+        {
+            "what": _name(plan, piece.event), "kind": piece.kind,
+            "where": _place(plan, piece.event), "begin": piece.begin, "end": piece.end,
+            "seconds": piece.end - piece.begin, "cause": piece.cause, "why": _why(plan, piece),
+        }
+        for piece in critical_segments(graph)
+    ]  # fmt: skip
+    columns = ["what", "kind", "where", "begin", "end", "seconds", "cause", "why"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def reasons(plan: Plan) -> list[str]:
+    """Why each part of the plan begins when it does, in words; "" for what begins at time 0.
+
+    One text a row of ``plan.parts``; none where times are not finite.
+    """
+    graph = EventGraph(plan)
+    if not np.isfinite(graph.start + graph.length).all():
         return []
-    walk = _Walk(plan)
-    part: int | None = int(np.argmax(plan.parts.finish))
-    steps: list[Step] = []
+    walk, told = _Walk(graph), []
+    for part in range(graph.parts):
+        cause, after, begin = walk.cause(part)
+        told.append(_why(plan, Segment(part, "task", begin, begin, cause, after)))
+    return told
+
+
+def _name(plan: Plan, event: int) -> str:
+    parts = len(plan.parts.task)
+    if event >= parts:
+        return plan.transfer_name(event - parts)
+    return plan.problem.tables.task_ids[int(plan.parts.task[event])]
+
+
+def _place(plan: Plan, event: int) -> str:
+    ids, parts = plan.problem.tables.node_ids, len(plan.parts.task)
+    if event < parts:
+        return ids[int(plan.parts.node[event])]
+    x = event - parts
+    return f"{ids[int(plan.transfers.src[x])]}-{ids[int(plan.transfers.dst[x])]}"
+
+
+def _why(plan: Plan, piece: Segment) -> str:
+    """What a piece waited for, in words."""
+    name = _name(plan, piece.after) if piece.after >= 0 else ""
+    if piece.cause == "input":
+        return f"{name} {'finished' if piece.after < len(plan.parts.task) else 'arrived'}"
+    return {
+        "start": "", "release": "its release", "slots": f"{name} held the slots",
+        "memory": f"{name} held the memory", "channel": f"{name} held the link",
+        "order": f"the plan has it behind {name}", "idle": "nothing that is known",
+    }[piece.cause]  # fmt: skip
+
+
+def critical_segments(graph: EventGraph) -> list[Segment]:
+    """The pieces of the critical path; none where nothing runs or times are not finite."""
+    parts = graph.plan.parts
+    if not len(parts.task) or not np.isfinite(graph.start + graph.length).all():
+        return []
+    walk = _Walk(graph)
+    event = int(np.argmax(parts.finish))
+    end = float(parts.finish[event])
+    pieces: list[Segment] = []
     seen: set[int] = set()
-    while part is not None and part not in seen:
-        seen.add(part)
-        step, part = walk.cause(part)
-        steps.append(step)
-    return steps[::-1]
-
-
-def waits(plan: Plan) -> list[Step]:
-    """What each part waited for, a step a part; empty for a plan with times that are not finite."""
-    if not len(plan.parts.task) or not np.isfinite(plan.parts.finish).all():
-        return []
-    walk = _Walk(plan)
-    return [walk.cause(part)[0] for part in range(len(plan.parts.task))]
+    while event >= 0 and event not in seen:
+        seen.add(event)
+        kind = "task" if event < graph.parts else "transfer"
+        cause, after, begin = walk.cause(event)
+        waited = cause if cause in ("release", "idle") else None
+        if waited and after < 0:
+            begin = min(begin, end)
+        if waited == "idle":
+            own = min(float(graph.start[event]), end)
+            pieces.append(Segment(event, kind, own, end, cause))
+            pieces.append(Segment(event, "wait", min(begin, own), own, cause))
+        else:
+            pieces.append(Segment(event, kind, begin, end, cause, after))
+            if waited == "release":
+                pieces.append(Segment(event, "wait", 0.0, begin, cause))
+        event, end = after, min(begin, end)
+    return [p for p in pieces[::-1] if p.kind == "task" or p.end > p.begin]
 
 
 class _Walk:
-    """Finds for a part of a plan what it waited for, and the part behind that."""
+    """Finds what an event waited for."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan, self.parts, self.rows = plan, plan.parts, plan.transfers
-        self.tables = plan.problem.tables
-        self.near = _EQUAL * plan.metrics["latency"]
-        self.owner, task = plan.waiting.gather(np.arange(len(self.rows.plan)))
-        self.arrivals = Lists.group(task, self.tables.tasks)
-        self.pieces = Lists.group(self.parts.task, self.tables.tasks)
-        # Parts of each node by finish; of equals the first in the plan comes last, and so is found.
-        runs = np.flatnonzero(self.parts.finish > self.parts.start)
-        order = np.lexsort((-runs, self.parts.finish[runs], self.parts.node[runs]))
-        start = np.searchsorted(self.parts.node[runs][order], np.arange(self.tables.nodes + 1))
-        self.by_finish = Lists(start, runs[order].astype(np.int32))
+    def __init__(self, graph: EventGraph) -> None:
+        self.graph, self.near = graph, graph.near
+        self.node = graph.plan.parts.node
+        # When an event stops to keep those behind it waiting: from its own arcs.
+        self.ready = graph.start[graph.src] + graph.lag
 
-    def cause(self, part: int) -> tuple[Step, int | None]:
-        """The step of a part, and the part before it."""
-        start, ready = float(self.parts.start[part]), float(self.plan.ready[part])
-        before = self._held_by(part) if start > ready + self.near else None
-        if before is not None and self.parts.finish[before] > ready:
-            step, ready = self._after(part, "node", before), float(self.parts.finish[before])
-        else:
-            step, before = self._ready(part, ready)
-        idle = start - ready
-        return step._replace(idle=idle if idle > self.near else 0.0), before
+    def cause(self, event: int) -> tuple[str, int, float]:
+        """Why an event starts when it does, after which other one, and since when it could."""
+        found = self._cause(event)
+        if found is not None:
+            return found
+        found = self._in_turn(event)
+        if found is not None:
+            return found
+        # Nothing holds it up to the end: the last that it waited for at all, then idleness.
+        arcs = self.graph.incoming.of(event)
+        least = float(self.graph.least[event])
+        if len(arcs):
+            best = int(arcs[np.argmax(self.ready[arcs])])
+            if self.ready[best] > least:
+                ahead = self._ahead(event, best)
+                return "idle", int(self.graph.src[best]), float(self.ready[best] + ahead)
+        return "idle", -1, 0.0
 
-    def _ready(self, part: int, ready: float) -> tuple[Step, int | None]:
-        """What a part waited for apart from its node."""
-        if ready <= self.near:
-            return Step(part, "start", "", float(self.parts.start[part])), None
-        arrived = self._last_arrival(part)
-        if arrived is not None and self.rows.finish[arrived] >= ready - self.near:
-            return self._after_transfer(part, arrived)
-        local = self._local_sender(part)
-        if local is not None:
-            return self._after(part, "task", local), local
-        return Step(part, "release", "", float(self.parts.start[part])), None
+    def _cause(self, event: int) -> tuple[str, int, float] | None:
+        graph, start = self.graph, float(self.graph.start[event])
+        if start <= self.near:
+            return "start", -1, 0.0
+        arcs = graph.incoming.of(event)
+        tight = arcs[self.ready[arcs] >= start - self.near]
+        inputs = tight[tight < graph.inputs]
+        if len(inputs):
+            best = int(inputs[np.argmax(self.ready[inputs])])
+            return "input", int(graph.src[best]), float(self.ready[best])
+        if graph.least[event] >= start - self.near:
+            return "release", -1, float(graph.least[event])
+        if len(tight):
+            best = int(tight[np.argmax(self.ready[tight])])
+            before = int(graph.src[best])
+            begin = float(self.ready[best] + self._ahead(event, best))
+            return self._resource(event, before), before, begin
+        return None
 
-    def _after(self, part: int, cause: str, before: int) -> Step:
-        name = self.tables.task_ids[int(self.parts.task[before])]
-        return Step(part, cause, name, float(self.parts.start[part] - self.parts.finish[before]))
+    def _ahead(self, event: int, arc: int) -> float:
+        """Of an arc between two transfers, how long the second is encoded before it holds links."""
+        x = event - self.graph.parts
+        return float(self.graph.times.encode[x]) if x >= 0 and arc >= self.graph.inputs else 0.0
 
-    def _held_by(self, part: int) -> int | None:
-        """The part on the same node that finished last by this one's start."""
-        on = self.by_finish.of(int(self.parts.node[part]))
-        by = self.parts.start[part] + self.near
-        at = int(np.searchsorted(self.parts.finish[on], by, "right")) - 1
-        if at >= 0 and on[at] == part:
-            at -= 1
-        return int(on[at]) if at >= 0 else None
+    def _in_turn(self, event: int) -> tuple[str, int, float] | None:
+        """An event that begins at the same time, for a reason that lies before that."""
+        for begin, others in self._beside(event):
+            for other in others.tolist():
+                found = None if other == event else self._cause(other)
+                if found is None:
+                    continue
+                before = found[1]
+                if before < 0 or self.graph.start[before] < begin - self.near:
+                    return "order", other, begin
+        return None
 
-    def _last_arrival(self, part: int) -> int | None:
-        """The transfer that a part waited for and that arrived last."""
-        mine = self.owner[self.arrivals.of(int(self.parts.task[part]))]
-        mine = mine[self.rows.dst[mine] == self.parts.node[part]]
-        return int(mine[np.argmax(self.rows.finish[mine])]) if len(mine) else None
+    def _beside(self, event: int) -> Iterator[tuple[float, NDArray[np.integer]]]:
+        """When an event begins, and what begins then on its node or one of its links."""
+        graph = self.graph
+        if event < graph.parts:
+            begin = float(graph.start[event])
+            same = np.abs(graph.start[: graph.parts] - begin) <= self.near
+            yield begin, np.flatnonzero(same & (self.node == self.node[event]))
+            return
+        for held in self._shared(event):
+            begin = float(held.begin[held.event == event][0])
+            yield begin, held.event[np.abs(held.begin - begin) <= self.near]
 
-    def _after_transfer(self, part: int, row: int) -> tuple[Step, int | None]:
-        parts, rows = self.parts, self.rows
-        what = self.plan.transfer_name(row)
-        begun, start = float(rows.start[row]), float(parts.start[part])
-        if rows.kind[row] != EDGE:
-            return Step(part, "transfer", what, start, begun), None
-        behind = self.pieces.of(int(self.tables.item_src[rows.ref[row]]))
-        behind = behind[parts.node[behind] == rows.src[row]]
-        if not len(behind):
-            return Step(part, "transfer", what, start), None
-        done = float(parts.finish[behind[0]])
-        return Step(part, "transfer", what, start - done, max(0.0, begun - done)), int(behind[0])
+    def _shared(self, event: int) -> list[Holds]:
+        """What shares an event's node or links."""
+        graph = self.graph
+        if event < graph.parts:
+            k = int(self.node[event])
+            return [graph.on_node[k]] if k in graph.on_node else []
+        return [held for held in graph.on_link.values() if event in held.event]
 
-    def _local_sender(self, part: int) -> int | None:
-        """The predecessor on the same node that finished last, where it set the start."""
-        parts, tables = self.parts, self.tables
-        edges = tables.incoming.of(int(parts.task[part]))
-        local = np.sort(self.pieces.gather(tables.edge_src[edges])[1])
-        local = local[parts.node[local] == parts.node[part]]
-        local = local[parts.finish[local] >= self.plan.ready[part] - self.near]
-        return int(local[np.argmax(parts.finish[local])]) if len(local) else None
+    def _resource(self, event: int, before: int) -> str:
+        """What of a node or link was full before an event: its slots, memory or channels."""
+        graph = self.graph
+        tables, parts = graph.plan.problem.tables, graph.plan.parts
+        for held in self._shared(event):
+            if before not in held.event:
+                continue
+            begin = float(held.begin[held.event == event][0])
+            just = (held.begin < begin - self.near) & (held.end >= begin - self.near)
+            others = held.event[just]
+            if event >= graph.parts:
+                (q,) = (q for q, found in graph.on_link.items() if found is held)
+                full = len(others) >= tables.routes.resource_channels[q]
+                return "channel" if full else "order"
+            k = int(self.node[event])
+            task = parts.task[np.append(others, event)]
+            if tables.task_slots[task].sum() > tables.node_slots[k]:
+                return "slots"
+            fraction = parts.fraction[np.append(others, event)]
+            here = np.flatnonzero(self.node == k)
+            held_always = parts.fraction[here] * tables.resident_of(parts.task[here], k)
+            size = held_always.sum() + (fraction * tables.memory_of(task, k)).sum()
+            return "memory" if size > tables.memory_capacity[k] * (1 + TOLERANCE) else "order"
+        return "order"
 
 
-def memory_peaks(plan: Plan) -> NDArray[np.float64]:
-    """Most bytes in use on each node at any time, resident and running; float64[K]."""
-    return np.array([steps.peak for steps in memory_over_time(plan)], float)
+def slack(plan: Plan) -> pd.DataFrame:
+    """By how much each task may slip, all other decisions kept.
+
+    Decisions are where each task runs, and which goes first on nodes (slots and memory) and links;
+    where all fits at once there is no order to keep. Times of other tasks and transfers may change.
+
+    Parameters
+    ----------
+    plan
+        Any plan with finite times, also one that splits tasks.
+
+    Returns
+    -------
+    DataFrame
+        A row a task (a part of a split one): task, node, start, finish, latest (the latest finish
+        that changes neither the latency nor breaks a deadline, s), slack (latest - finish: total
+        slack), free (of it what moves no other task), limit (what binds: "latency" or "deadline
+        of" a task) and critical (no slack). Undefined where times are not finite.
+    """
+    import pandas as pd
+
+    graph, parts, tables = EventGraph(plan), plan.parts, plan.problem.tables
+    finite = bool(np.isfinite(graph.start + graph.length).all())
+    limit = np.minimum(plan.metrics["latency"], tables.deadline[parts.task])
+    latest, by = _latest(graph, limit, graph.order())
+    own = np.concatenate([graph.start[: graph.parts], np.full(graph.transfers, np.inf)])
+    free, _ = _latest(graph, limit, graph.order(), own)
+    found = {}
+    for name, last in (("slack", latest), ("free", free)):
+        room = (last - graph.start)[: graph.parts]
+        room[np.abs(room) <= graph.near] = 0.0
+        found[name] = room if finite else np.full(graph.parts, np.nan)
+    ids = [tables.task_ids[i] for i in parts.task.tolist()]
+    bound = by[: graph.parts].tolist()
+    return pd.DataFrame({
+        "task": ids, "node": [tables.node_ids[k] for k in parts.node.tolist()],
+        "start": parts.start, "finish": parts.finish, "latest": parts.finish + found["slack"],
+        **found, "limit": [_limit(tables.deadline[parts.task], limit, ids, e) for e in bound],
+        "critical": found["slack"] <= 0,
+    })  # fmt: skip
+
+
+def _limit(deadline: FloatArray, limit: FloatArray, ids: list[str], part: int) -> str:
+    return f"deadline of {ids[part]}" if deadline[part] <= limit[part] else "latency"
+
+
+def _latest(
+    graph: EventGraph, limit: FloatArray, order: list[int], fixed: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """The latest start of each event, and the part whose limit it comes from.
+
+    Parameters
+    ----------
+    limit : float64[P]
+        Latest finish of each part.
+    order
+        The events, each before those that wait for it.
+    fixed : float64[P + X], optional
+        Starts that events keep, as those before them see it.
+    """
+    outgoing = [list[int]() for _ in order]
+    for arc, event in enumerate(graph.src.tolist()):
+        outgoing[event].append(arc)
+    dst, lag = graph.dst.tolist(), graph.lag.tolist()
+    last = np.append(limit - graph.length[: graph.parts], np.full(graph.transfers, np.inf)).tolist()
+    by = list(range(len(order)))
+    seen = last if fixed is None else fixed.tolist()
+    for event in reversed(order):
+        for arc in outgoing[event]:
+            other = dst[arc]
+            bound = min(seen[other], last[other]) - lag[arc]
+            if bound < last[event]:
+                last[event], by[event] = bound, by[other]
+    return np.array(last, float), np.array(by, int)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -88,6 +89,17 @@ def test_python_of_the_partitions_page_cuts_where_the_bandwidth_says(
     assert names["stages"]["last"].tolist() == ["pool1", "conv2"]
     cuts = names["sweep"]["cut"].tolist()
     assert (cuts[0], cuts[-1]) == ("conv2", "input")
+
+
+def test_python_of_the_sensitivity_page_says_where_the_placement_changes() -> None:
+    names: dict[str, Any] = {}
+    for block in blocks("docs/sensitivity.md", "python"):
+        exec(compile(block, "docs/sensitivity.md", "exec"), names)
+    assert names["frame"]["placement"].tolist() == [0, 0, 1, 1]
+    assert names["path"]["what"].tolist() == ["grab", "grab -> detect", "detect"]
+    ends = names["table"].set_index(["kind", "name"])
+    assert ends.loc[("bandwidth", "cam-edge"), "down"] == pytest.approx(0.2, rel=0.02)
+    assert set(ends["range"]) == {"proved", ""}
 
 
 def test_every_format_is_described() -> None:

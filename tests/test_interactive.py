@@ -147,8 +147,8 @@ def test_tooltips_say_where_when_and_what_was_waited_for(best: Plan) -> None:
     (grab,), (detect, alarm) = made["device"].customdata, made["edge"].customdata
     assert list(grab) == ["grab", "cam", "0 s", "100 ms", "100 ms", ""]
     assert list(detect[:5]) == ["detect", "edge", "202 ms", "702 ms", "500 ms"]
-    assert detect[5] == "<br>waited 102 ms for grab -&gt; detect"
-    assert alarm[5] == "<br>after detect"
+    assert detect[5] == "<br>waited for: grab -&gt; detect arrived"
+    assert alarm[5] == "<br>waited for: detect finished"
     assert list(made["transfer on a link"].customdata[0]) == [
         "grab -&gt; detect", "cam → edge", "1 MB", "100 ms", "202 ms",
         "serialise 100 ms, latency 2 ms",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from command_line import street
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
 from matplotlib.figure import Figure
 
 import offload
@@ -95,3 +95,52 @@ def test_pictures_can_be_saved(plan: offload.Plan, tmp_path) -> None:  # type: i
     for name, ax in (("g", gantt(plan)), ("t", topology(plan.problem))):
         ax.figure.savefig(tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
+
+
+# -- sweeps ----------------------------------------------------------------------------------------
+
+BANDWIDTH, SPEED = "network.links[cam-edge].bandwidth", "network.nodes[edge].speed"
+
+
+def test_a_sweep_is_a_line_with_rings_where_the_placement_changes() -> None:
+    frame = offload.sweep(street(), {BANDWIDTH: [1e8, 1e3, 1e6, 1e7]}, "cpsat")
+    ax = frame.plot_sweep()
+    line, rings = ax.get_lines()
+    ordered = frame.sort_values(BANDWIDTH)
+    assert line.get_xdata() == pytest.approx(ordered[BANDWIDTH])
+    assert line.get_ydata() == pytest.approx(ordered["objective"])
+    changed = ordered["placement"].diff().fillna(0) != 0
+    assert rings.get_xdata() == pytest.approx(ordered[BANDWIDTH][changed])
+    assert ax.get_xscale() == "log"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("links[cam-edge].bandwidth", "latency (s)")
+    ax.figure.canvas.draw()
+    assert "1 MB/s" in [label.get_text() for label in ax.get_xticklabels()]
+
+
+def test_a_second_parameter_is_a_line_a_value_or_a_map() -> None:
+    few = offload.sweep(street(), {BANDWIDTH: [1e6, 1e7], SPEED: ["x1", "x2"]}, "heft")
+    ax = few.plot_sweep()
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend[:2] == ["x1", "x2"]
+    assert ax.get_legend().get_title().get_text() == "nodes[edge].speed (factor)"
+    values = {BANDWIDTH: [1e5, 1e6, 1e7], SPEED: [f"x{n}" for n in range(1, 9)]}
+    many = offload.sweep(street(), values, "heft", limits={"latency": 1})
+    ax = many.plot_sweep()
+    (mesh,) = (c for c in ax.collections if isinstance(c, QuadMesh))
+    table = many.pivot(index=SPEED, columns=BANDWIDTH, values="objective").to_numpy() * 1e3
+    drawn = np.ma.filled(mesh.get_array(), np.nan)
+    np.testing.assert_allclose(drawn.reshape(table.shape), table)
+    assert np.isnan(table).any()  # hatched
+
+
+def test_a_sweep_over_words_and_nothing_is_drawn_too() -> None:
+    frame = offload.sweep(street(), {"network.links[cam-edge].duplex": ["half", "full"],
+                                     "limits.latency": [None, 0.5]}, "cpsat")  # fmt: skip
+    ax = frame.plot_sweep()
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["half", "full"]
+    assert "no plan" in [text.get_text() for text in ax.get_legend().get_texts()]
+    three = {BANDWIDTH: [1e6, 2e6], SPEED: [1e9, 2e9], "network.nodes[cam].speed": [1e9, 2e9]}
+    with pytest.raises(offload.OffloadError, match="draws one or two parameters, got 3"):
+        offload.sweep(street(), three, "heft").plot_sweep()
+    assert offload.sweep(street(), three, "heft", combine="zip").plot_sweep().get_lines()

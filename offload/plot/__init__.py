@@ -13,10 +13,11 @@ from offload.plot.gantt import gantt
 from offload.plot.graph import graph
 from offload.plot.performance import profiles
 from offload.plot.stages import stages
+from offload.plot.sweep import sweep
 from offload.plot.topology import topology
 from offload.plot.usage import load, memory
 
 __all__ = [
     "bandwidth", "convergence", "front", "gantt", "graph", "interactive", "load", "memory",
-    "profiles", "stages", "topology",
+    "profiles", "stages", "sweep", "topology",
 ]  # fmt: skip

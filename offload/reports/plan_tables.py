@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offload.critical import critical_chain, memory_peaks, waits
+from offload.critical import critical_path, reasons
 from offload.reports.html_page import Column, table
+from offload.resources import memory_peaks
 from offload.units import number, percent, quantity
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ def _telling(columns: Sequence[Column]) -> list[Column]:
 def tasks_table(plan: Plan) -> str:
     """A row a task, or part of one, by start."""
     frame = plan.to_frame()
-    steps = waits(plan)
-    frame["why"] = [step.reason for step in steps] or [""] * len(frame)
+    frame["why"] = reasons(plan) or [""] * len(frame)
     frame = frame.sort_values("start", kind="stable").head(_MOST)
     tables = plan.problem.tables
     mode = [_texts(frame, "mode")] if tables.modes > 1 else []
@@ -130,18 +130,13 @@ def links_table(plan: Plan) -> str:
 
 
 def chain_table(plan: Plan) -> str:
-    """What the last finish waited for, from the plan's start on; empty without times."""
-    chain = critical_chain(plan)
-    if not chain:
+    """The critical path, from the plan's start on; empty without times."""
+    frame = critical_path(plan)
+    if not len(frame):
         return ""
-    steps = chain[-_MOST:]
-    tables, parts = plan.problem.tables, plan.parts
-    own = [step.part for step in steps]
-    start, finish = parts.start[own].tolist(), parts.finish[own].tolist()
+    last = frame.tail(_MOST)
     return table([
-        Column("task", [tables.task_ids[i] for i in parts.task[own].tolist()]),
-        Column("node", [tables.node_ids[k] for k in parts.node[own].tolist()]),
-        Column("start", [_SECONDS(value) for value in start], start),
-        Column("finish", [_SECONDS(value) for value in finish], finish),
-        Column("why then", [step.reason for step in steps]),
-    ], "before the last finish", len(chain))  # fmt: skip
+        _texts(last, "kind", ""), _texts(last, "what"), _texts(last, "where"),
+        _numbers(last, "begin", _SECONDS), _numbers(last, "end", _SECONDS),
+        _numbers(last, "seconds", _SECONDS, "takes"), _texts(last, "why", "what it waited for"),
+    ], "before the last finish", len(frame))  # fmt: skip

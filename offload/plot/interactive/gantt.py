@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offload.arrays import FloatArray
-from offload.critical import waits
+from offload.critical import reasons
 from offload.plot.bars import Bars, Chart, Row, chart
 from offload.plot.interactive.figures import EDGE, figure, label, plotly
 from offload.plot.style import GREY, colours, in_unit, tiers_of
@@ -136,7 +136,7 @@ def _task_traces(plan: Plan, bars: Bars, place: _Place, size: float, outline: fl
 
 def _task_texts(plan: Plan, bars: Bars) -> list[list[str]]:
     """Of each bar: task, node and mode, start, finish, execution, what it waited for."""
-    tables, parts, steps = plan.problem.tables, plan.parts, waits(plan)
+    tables, parts, why = plan.problem.tables, plan.parts, reasons(plan)
     execution = plan.measured.execution
     nodes = [label(name) for name in tables.node_ids]
     told = []
@@ -144,11 +144,12 @@ def _task_texts(plan: Plan, bars: Bars) -> list[list[str]]:
         k, m, i = int(parts.node[p]), int(parts.mode[p]), int(parts.task[p])
         mode = f", mode {label(tables.mode_ids[k][m])}" if len(tables.mode_ids[k]) > 1 else ""
         part = f" ({quantity(float(parts.fraction[p]), '')} of it)" if parts.fraction[p] < 1 else ""
-        reason = steps[p].reason if steps else ""
+        reason = why[p] if why else ""
         told.append([
             label(tables.task_ids[i]) + part, nodes[k] + mode,
             quantity(float(parts.start[p]), "s"), quantity(float(parts.finish[p]), "s"),
-            quantity(float(execution[p]), "s"), f"<br>{label(reason)}" if reason else "",
+            quantity(float(execution[p]), "s"),
+            f"<br>waited for: {label(reason)}" if reason else "",
         ])  # fmt: skip
     return told
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offload.arrays import FloatArray
-from offload.critical import memory_peaks
 from offload.plot.interactive.figures import EDGE, figure, label, plotly
 from offload.plot.places import Places, circle, columns
 from offload.plot.style import GREY, colours, tiers_of
+from offload.resources import memory_peaks
 from offload.units import count, number, percent, quantity
 
 if TYPE_CHECKING:

@@ -1,0 +1,371 @@
+"""Sweeps: the best plan for each of several values of an instance's parameters."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from offload.bounds import relative_gap
+from offload.carrying import carried, moved, same_placement
+from offload.errors import Issue, OffloadError, Unsupported
+from offload.features import goal_of
+from offload.instance_fields import Factor, changed, field_of, read_value
+from offload.plan import Plan, Progress, Result
+from offload.problem import METRICS, Problem
+from offload.solver import GAP, solve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Sweep", "SweepProgress", "sweep"]
+
+MOST = 100_000  # rows
+
+
+class Sweep(pd.DataFrame):
+    """The table that :func:`offload.sweep` makes, with the answer behind each row.
+
+    Attributes
+    ----------
+    results : dict of row label to Result
+        What each row's solve answered: ``frame.results[3].plan``.
+    """
+
+    _metadata: ClassVar[list[str]] = ["results"]
+    results: dict[int, Result]
+
+    @property
+    def _constructor(self) -> type[Sweep]:
+        return Sweep
+
+    @property
+    def plans(self) -> dict[int, Plan]:
+        """The plan of each row that has one, by the row's label."""
+        answers = getattr(self, "results", None) or {}
+        kept = ((row, answers[row].plan) for row in self.index if row in answers)
+        return {row: plan for row, plan in kept if plan is not None}
+
+    def plot_sweep(self, ax: Axes | None = None) -> Axes:
+        """Draw the objective against what changes; see :func:`offload.plot.sweep`."""
+        from offload.plot import sweep
+
+        return sweep(self, ax)
+
+
+class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a sweep is.
+
+    Attributes
+    ----------
+    done, rows
+        Rows that are done, and all of them.
+    values
+        What the row that is being solved changes: value by path.
+    seconds
+        Since the sweep began.
+    last
+        The last sign of life of that row's solve.
+    """
+
+    done: int
+    rows: int
+    values: dict[str, Any]
+    seconds: float
+    last: Progress | None = None
+
+
+class _Axis(NamedTuple):
+    """One path with its values as numbers, and as they go into the instance."""
+
+    path: str
+    shown: tuple[Any, ...]
+    values: tuple[Any, ...]
+    factors: bool
+
+
+def sweep(
+    problem: Problem,
+    changes: Mapping[str, Sequence[Any]],
+    method: str = "auto",
+    minimize: str | Mapping[str, float] | None = None,
+    limits: Mapping[str, float] | None = None,
+    time_limit: float | None = 10.0,
+    work_limit: float | None = None,
+    gap: float | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    combine: Literal["grid", "zip"] = "grid",
+    options: Mapping[str, Any] | None = None,
+    on_progress: Callable[[SweepProgress], object] | None = None,
+    cancel: threading.Event | None = None,
+) -> Sweep:
+    """The best plan for each of several values of some parameters.
+
+    Parameters
+    ----------
+    problem
+        An instance.
+    changes
+        From a path to the values that it takes one after another. A path names fields with dots,
+        and in brackets which records: an id, ``SRC-DST`` of links and edges, a selector of nodes,
+        or ``*``: ``network.links[cam0-edge0].bandwidth``, ``network.nodes[tier:edge].speed``,
+        ``graph.tasks[detect].work``, ``limits.energy``. Values are in SI units and take the place
+        of what is there; ``"x0.5"`` is half of it, of each record of a group; ``None`` is
+        unlimited.
+    method, minimize, limits, work_limit, gap, threads, seed, options
+        As in :func:`offload.solve`.
+    time_limit
+        Wall seconds for each row.
+    combine
+        "grid": all combinations, the first path changing slowest. "zip": the first values of all
+        paths, then the second ones, and so on.
+    on_progress
+        Called with a :class:`SweepProgress` when a row begins and whenever it has something better.
+    cancel
+        Set it from another thread to stop; rows made so far are returned.
+
+    Returns
+    -------
+    Sweep
+        A DataFrame with a row a combination: a column for each path (a factor as a number), status,
+        method, objective, bound, gap, stopped, the eight metrics, placement (a number for each
+        distinct placement, 0 for that of the first row), moved (tasks on other nodes than in the
+        row before), seconds, reason. ``attrs`` has minimize, limits, paths, factors (the paths
+        given by factors), combine and complete. ``frame.results[i]`` is row i's answer, with its
+        plan.
+
+    Raises
+    ------
+    OffloadError
+        For a path that names nothing or two things, and for values that may not stand there;
+        before anything is solved.
+    Unsupported
+        If the method does not honour something that the instance uses.
+
+    Notes
+    -----
+    Rows are solved along the grid in turns, so that neighbours differ in one value; each starts
+    from the plan before it, re-timed under the changed values where it holds there. Then the other
+    way round: a row without a proof takes over a neighbour's placement where that is better. A
+    heuristic's row is thus the best of its own plan and of its neighbours' ones.
+    """
+    goal = goal_of(problem, minimize, limits)
+    base = problem.replace(minimize=goal.minimize, limits=goal.limits)
+    axes = [_axis(base, path, values) for path, values in _checked(changes).items()]
+    combinations = _combinations(axes, combine)
+    given = [
+        {axis.path: axis.values[k] for axis, k in zip(axes, row, strict=True)}
+        for row in combinations
+    ]
+    problems = [changed(base, values) for values in given]  # all errors before the first solve
+    walk = _Walk(problems, given, on_progress, GAP if gap is None else gap)
+    settings = {
+        "method": method, "time_limit": time_limit, "work_limit": work_limit, "gap": gap,
+        "threads": threads, "seed": seed, "options": options, "cancel": cancel,
+    }  # fmt: skip
+    walk.solve(_order(axes, combinations, combine), settings)
+    table = _table(walk.results, axes, combinations)
+    table.attrs.update(
+        minimize=dict(goal.minimize), limits=dict(goal.limits), paths=[axis.path for axis in axes],
+        factors=[axis.path for axis in axes if axis.factors], combine=combine,
+        complete=len(walk.results) == len(problems),
+    )  # fmt: skip
+    return table
+
+
+# -- what is swept ---------------------------------------------------------------------------------
+
+
+def _wrong(place: str, message: str, found: Any, fix: str) -> OffloadError:
+    return OffloadError(str(Issue(place, message, found, fix)))
+
+
+def _checked(changes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """The values of each path as lists."""
+    if not isinstance(changes, Mapping) or not changes:
+        fix = 'write for example {"network.links[SRC-DST].bandwidth": [1e6, 1e7]}'
+        raise _wrong("changes", "must map paths to values", changes, fix)
+    made = {}
+    for path, values in changes.items():
+        listed = not isinstance(values, str | Mapping) and hasattr(values, "__iter__")
+        found = list(values) if listed else []
+        if not found:
+            raise _wrong(path, "needs a list of values", values, "write for example [1e6, 1e7]")
+        made[path] = found
+    return made
+
+
+def _axis(problem: Problem, path: str, values: list[Any]) -> _Axis:
+    field_of(problem, path)
+    read = [read_value(value) for value in values]
+    factors = [isinstance(value, Factor) for value in read]
+    if any(factors) and not all(factors):
+        found = values[factors.index(False)]
+        fix = 'give all as numbers, or all as factors such as "x0.5"'
+        raise _wrong(path, "mixes factors and values", found, fix)
+    shown = tuple(value.number if isinstance(value, Factor) else value for value in read)
+    given = tuple(value.text if isinstance(value, Factor) else value for value in read)
+    return _Axis(path, shown, given, all(factors))
+
+
+def _combinations(axes: list[_Axis], combine: str) -> list[tuple[int, ...]]:
+    """For each row, which value of each path it has."""
+    lengths = [len(axis.values) for axis in axes]
+    if combine == "grid":
+        rows = int(np.prod(lengths))
+        if rows > MOST:
+            raise _wrong("changes", f"more than {MOST} rows", rows, "give fewer values")
+        return list(product(*map(range, lengths)))
+    if combine != "zip":
+        raise _wrong("combine", "must be 'grid' or 'zip'", combine, "write 'grid'")
+    if len(set(lengths)) > 1:
+        found = {axis.path: len(axis.values) for axis in axes}
+        fix = "give each path as many, or write combine='grid'"
+        raise _wrong("changes", "all paths need equally many values", found, fix)
+    return [(k,) * len(axes) for k in range(lengths[0])]
+
+
+def _order(axes: list[_Axis], combinations: list[tuple[int, ...]], combine: str) -> list[int]:
+    """Rows in the order in which they are solved: neighbours differ in one value, by little."""
+    if combine == "zip":
+        return list(range(len(combinations)))
+    ranks = [np.argsort(_sortable(axis.shown), kind="stable").tolist() for axis in axes]
+    walk: list[tuple[int, ...]] = [()]
+    for rank in ranks:  # each axis to and fro, the last one fastest
+        walk = [
+            (*head, k) for n, head in enumerate(walk) for k in (rank if n % 2 == 0 else rank[::-1])
+        ]
+    number = {row: n for n, row in enumerate(combinations)}
+    return [number[row] for row in walk]
+
+
+def _sortable(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Values by size; null is unlimited, and texts stay as they come."""
+    kept = [np.inf if value is None else value for value in values]
+    if any(isinstance(value, str) for value in kept):
+        return np.arange(len(kept), dtype=float)
+    return np.array(kept, float)
+
+
+# -- solving ---------------------------------------------------------------------------------------
+
+
+class _Walk:
+    """Solves the rows one after another, each from the plan before."""
+
+    def __init__(
+        self, problems: list[Problem], given: list[dict[str, Any]],
+        tell: Callable[[SweepProgress], object] | None, target: float,
+    ) -> None:  # fmt: skip
+        self.problems, self.given, self.target = problems, given, target
+        self.results: dict[int, Result] = {}
+        self._tell, self._began = tell, time.monotonic()
+
+    def solve(self, order: list[int], settings: dict[str, Any]) -> None:
+        """All rows in this order; then what a neighbour found, the other way round."""
+        cancel: threading.Event | None = settings["cancel"]
+        known: Plan | None = None
+        for row in order:
+            if cancel is not None and cancel.is_set():
+                break
+            self._told(row, None)
+            start = None if known is None else carried(known, self.problems[row])
+            result = self._solve(row, start, settings)
+            if result.stopped == "cancelled" and result.plan is None:
+                break
+            self.results[row] = result
+            known = result.plan or known
+        for row, neighbour in zip(order[-2::-1], order[:0:-1], strict=True):
+            if row in self.results and neighbour in self.results:
+                self._improve(row, self.results[neighbour].plan)
+
+    def _solve(self, row: int, start: Plan | None, settings: dict[str, Any]) -> Result:
+        def tell(progress: Progress) -> None:
+            self._told(row, progress)
+
+        try:
+            return solve(
+                self.problems[row], start=start, explain=0, **settings,
+                on_progress=None if self._tell is None else tell,
+            )  # fmt: skip
+        except Unsupported as error:
+            if not self.results:
+                raise
+            goal = self.problems[row]  # of some rows alone: the others stand
+            return Result(
+                "unsupported", None, None, None, None, None, settings["method"], 0.0,
+                settings["seed"], goal.minimize, goal.limits, reason=str(error),
+            )  # fmt: skip
+
+    def _told(self, row: int, last: Progress | None) -> None:
+        if self._tell is not None:
+            self._tell(SweepProgress(
+                done=len(self.results), rows=len(self.problems), values=self.given[row],
+                seconds=time.monotonic() - self._began, last=last,
+            ))  # fmt: skip
+
+    def _improve(self, row: int, plan: Plan | None) -> None:
+        """Give a row without a proof the placement of a neighbour, where that is better there."""
+        result = self.results[row]
+        if plan is None or result.status not in ("feasible", "unknown"):
+            return
+        made = carried(plan, self.problems[row])
+        if made is None:
+            return
+        value = made.objective()
+        if result.objective is not None and not value < result.objective:
+            return
+        bound = None if result.bound is None else min(result.bound, value)
+        distance = None if bound is None else relative_gap(value, bound)
+        proved = distance is not None and distance <= min(self.target, GAP)
+        found = replace(
+            result, plan=made, objective=value, bound=bound, gap=distance, reason=None,
+            status="optimal" if proved else "feasible",
+            stopped=None if proved else result.stopped,
+        )  # fmt: skip
+        made.result = found.summary()
+        self.results[row] = found
+
+
+# -- the table -------------------------------------------------------------------------------------
+
+
+def _table(
+    results: dict[int, Result], axes: list[_Axis], combinations: list[tuple[int, ...]]
+) -> Sweep:
+    rows, placements, before = [], list[Plan](), None
+    for number in sorted(results):
+        result, plan = results[number], results[number].plan
+        values = {a.path: a.shown[k] for a, k in zip(axes, combinations[number], strict=True)}
+        place = None
+        if plan is not None:
+            place = next((n for n, p in enumerate(placements) if same_placement(p, plan)), None)
+            if place is None:
+                place = len(placements)
+                placements.append(plan)
+        rows.append({
+            **values, "status": result.status, "method": result.method,
+            "objective": result.objective, "bound": result.bound, "gap": result.gap,
+            "stopped": result.stopped,
+            **(dict.fromkeys(METRICS) if plan is None else plan.metrics), "placement": place,
+            "moved": None if plan is None or before is None else moved(before, plan),
+            "seconds": result.seconds, "reason": result.reason,
+        })  # fmt: skip
+        before = plan or before
+    columns = [
+        *(axis.path for axis in axes), "status", "method", "objective", "bound", "gap", "stopped",
+        *METRICS, "placement", "moved", "seconds", "reason",
+    ]  # fmt: skip
+    table = Sweep(rows, columns=columns, index=sorted(results))
+    numbers = dict.fromkeys(("objective", "bound", "gap", *METRICS, "seconds"), float)
+    table = Sweep(table.astype({**numbers, "placement": "Int64", "moved": "Int64"}))
+    table.results = dict(results)
+    return table
