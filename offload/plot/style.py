@@ -151,19 +151,30 @@ def text_width(text: str, size: float) -> float:
     return float(width)
 
 
-def legend(ax: Axes, handles: Sequence[Any], title: str | None = None) -> None:
-    """A legend above the axes, of as many columns as fit their width."""
+def legend(ax: Axes, handles: Sequence[Any]) -> None:
+    """A legend above the axes, of as many columns as fit their width; a title stands above it."""
     if not handles:
         return
     wide = [text_width(str(handle.get_label()), SMALL) + 5 * SMALL for handle in handles]
     names = [label.get_text() for label in ax.get_yticklabels()]
     room = points(ax, [*names, _NUMBER])[0] if len(ax.get_yticks()) else points(ax)[0]
-    columns = len(wide) if sum(wide) <= room else int(room // max(wide))
+    columns = max(1, len(wide) if sum(wide) <= room else int(room // max(wide)))
     ax.legend(
         handles=list(handles), loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False,
-        ncols=max(1, columns), fontsize=SMALL, title=title,
-        title_fontsize=SMALL, alignment="left", borderaxespad=0.3,
+        ncols=columns, fontsize=SMALL, borderaxespad=0.3,
     )  # fmt: skip
+    _lift_title(ax, 2 + 1.6 * SMALL * -(-len(handles) // columns))
+
+
+def _lift_title(ax: Axes, height: float) -> None:
+    """Have a title so many points higher, whenever it is set.
+
+    Titles avoid axes within axes, and those alone: some that show nothing stand there.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    up = ScaledTranslation(0, height / 72, ax.figure.dpi_scale_trans)
+    ax.inset_axes((0, 1, 1, 1e-6), transform=ax.transAxes + up).set_axis_off()
 
 
 def bare(ax: Axes) -> None:

@@ -178,13 +178,13 @@ class _Canvas:
         up = away + 0.6 * _TEXT
         for text, (x, y), side in zip(texts, self.at.tolist(), self.side.tolist(), strict=True):
             for shown in (text, text.split(": ")[0]):
-                out = away + text_width(shown, _TEXT) / 2 + 2
-                spots = [(x + side * out, y)] if side else self._calmer(x, y, up, 2 * out)
-                if any(self._text(shown, left, top, _TEXT) for left, top in spots):
+                wide = text_width(shown, _TEXT)
+                shifts = [(side * (away + 2), 0.0)] if side else self._calmer(x, y, up, wide)
+                if any(self._text(shown, x, y, _TEXT, shift, side) for shift in shifts):
                     break
 
     def _calmer(self, x: float, y: float, up: float, width: float) -> list[tuple[float, float]]:
-        """Places above and below a node, that where fewer lines pass first.
+        """Shifts to above and below a node, that to where fewer lines pass first.
 
         Nodes of a long column have their texts on the same side.
         """
@@ -195,7 +195,7 @@ class _Canvas:
             int((np.abs(line[:, None] - (heights + shift)) < 0.7 * _TEXT).sum())
             for shift in (-up, up)
         )
-        return [(x, y - up), (x, y + up)] if above <= below else [(x, y + up), (x, y - up)]
+        return [(0.0, -up), (0.0, up)] if above <= below else [(0.0, up), (0.0, -up)]
 
     def links(self, moved: FloatArray) -> list[Any]:
         """Lines, as wide as their bytes; entries of the legend that say how wide that is."""
@@ -242,12 +242,21 @@ class _Canvas:
             if self._text(text, x, y, SMALL - 1.5):
                 return
 
-    def _text(self, text: str, x: float, y: float, size: float) -> bool:
-        """Write a text where there is room for it, and say whether there was."""
-        if not self.labels.fits(text, size, x, y):
+    def _text(
+        self, text: str, x: float, y: float, size: float,
+        shift: tuple[float, float] = (0.0, 0.0), side: int = 0,
+    ) -> bool:  # fmt: skip
+        """Write a text beside a point where there is room for it, and say whether there was.
+
+        ``side`` is where of the point it begins (right, 1) or ends (left, -1); 0 is its middle.
+        """
+        middle = x + shift[0] + side * text_width(text, size) / 2
+        if not self.labels.fits(text, size, middle, y + shift[1]):
             return False
-        self.ax.text(
-            x, y, text, ha="center", va="center", fontsize=size, zorder=4, parse_math=False,
+        self.ax.annotate(
+            text, (x, y), xytext=(shift[0], -shift[1]), textcoords="offset points",
+            ha=("center", "left", "right")[side], va="center", fontsize=size, zorder=4,
+            parse_math=False,
             bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
         )  # fmt: skip
         return True
