@@ -129,6 +129,8 @@ class _Place:
         """Draw rectangles."""
         from matplotlib.collections import PolyCollection
 
+        if not len(shade):
+            return
         left, right, upper, lower = self.box(bars)
         x, y = np.stack([left, left, right, right], 1), np.stack([upper, lower, lower, upper], 1)
         corners: Any = np.stack([x, y], 2)  # an array is taken at once, a list bar by bar
