@@ -20,6 +20,7 @@ from offload.plot.style import (
     points,
     text_width,
     tiers_of,
+    time_axis,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def gantt(
     for row, tick in zip(drawn.rows, ax.get_yticklabels(), strict=True):
         high = up * (1.0 if row.kind == "node" else 0.56)
         tick.set_fontsize(min(SMALL, max(_LEAST, 0.9 * high)))
-    ax.set_xlabel(f"time ({unit})" + _note(drawn))
+    time_axis(ax, unit, _note(drawn))
     used = {tiers[row.position] for row in drawn.rows if row.kind == "node"}
     _legend(ax, {tier: colour[tier] for tier in tiers_of(tiers) if tier in used}, drawn)
     return ax
@@ -161,7 +162,7 @@ class _Place:
 
 
 def _note(drawn: Chart) -> str:
-    """Which rows are left out, as a line of its own."""
+    """How many rows of how many are drawn, if not all."""
     shown = {kind: sum(row.kind == kind for row in drawn.rows) for kind in ("node", "link")}
     left_out = [
         f"{shown[kind]} of {count} {what}"
@@ -171,7 +172,7 @@ def _note(drawn: Chart) -> str:
         )
         if shown[kind] < count and (kind == "node" or shown[kind])
     ]
-    return f"\nthe busiest {' and '.join(left_out)} in use are drawn" if left_out else ""
+    return f"the busiest {', '.join(left_out)}" if left_out else ""
 
 
 def _legend(ax: Axes, tiers: dict[str, str], drawn: Chart) -> None:

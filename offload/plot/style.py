@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DASHES", "FILLS", "GREY", "LINES", "MARKERS", "SMALL", "axes_of", "bare", "colours", "in_unit",
     "ink", "legend", "metric_axis", "objective_axis", "plain", "points", "text_width", "tiers_of",
+    "time_axis",
 ]  # fmt: skip
 
 # Areas. Tol 2021, "Colour schemes" (SRON/EPS/TN/09-002), medium contrast: told apart by the
@@ -175,6 +176,14 @@ def _lift_title(ax: Axes, height: float) -> None:
 
     up = ScaledTranslation(0, height / 72, ax.figure.dpi_scale_trans)
     ax.inset_axes((0, 1, 1, 1e-6), transform=ax.transAxes + up).set_axis_off()
+
+
+def time_axis(ax: Axes, unit: str, note: str = "") -> None:
+    """Name the axis of times, and below it write what a reader has to know."""
+    if note:
+        ax.set_xlabel(f"time ({unit})\n{note}", fontsize=SMALL)
+    else:
+        ax.set_xlabel(f"time ({unit})")
 
 
 def bare(ax: Axes) -> None:
