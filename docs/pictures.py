@@ -8,14 +8,16 @@ Needs the extra ``plot``. Plans of small instances are the same wherever their p
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 import offload
-from offload.plot import convergence, gantt, graph, memory, topology
+from offload.plot import convergence, front, gantt, graph, memory, topology
 
 SCENARIOS = (
     "smart-traffic", "smart-health", "smart-home", "industrial-iot", "iot-monitoring",
@@ -45,10 +47,20 @@ def guide(instances: Path, seconds: float) -> Iterator[tuple[str, Axes]]:
     yield "topology", topology(plan.problem, plan)
     yield "graph", graph(plan)
     yield "memory", memory(plan)
+    yield "front", front(offload.pareto(plan.problem, ("latency", "energy"), time_limit=seconds))
     history: list[offload.Progress] = []
     problem = offload.load(instances / "crossing-40.json")
     offload.solve(problem, time_limit=seconds, on_progress=history.append)
     yield "convergence", convergence(history, minimize=problem.minimize)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """A PNG of 64 colours, which are enough."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=80, facecolor="white")
+    with Image.open(stream) as picture:
+        picture.convert("RGB").quantize(64).save(path, optimize=True)
+    print(path, flush=True)
 
 
 def main() -> None:
@@ -61,12 +73,11 @@ def main() -> None:
     docs = Path(__file__).parent
     (docs / "pictures").mkdir(exist_ok=True)
     for name, ax in guide(docs.parent / "instances", chosen.time):
-        ax.figure.savefig(docs / "pictures" / f"{name}.png", dpi=80)
-        print(docs / "pictures" / f"{name}.png", flush=True)
+        save(ax.get_figure(root=True), docs / "pictures" / f"{name}.png")
     folder = docs / "scenarios"
     for name in SCENARIOS:
-        draw(name, chosen.size, chosen.seed, chosen.time).savefig(folder / f"{name}.png", dpi=80)
-        print(folder / f"{name}.png", flush=True)
+        figure = draw(name, chosen.size, chosen.seed, chosen.time)
+        save(figure, folder / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,6 @@ class Front:
     gaps: Any = None
     lower_bounds: Any = None
     knee: int | None = None
-    plans: tuple[offload.Plan, ...] = field(default=())
 
     def __post_init__(self) -> None:
         self.values = np.array(self.values, float).reshape(-1, len(self.metrics))
@@ -108,14 +107,23 @@ def test_fronts_of_nothing_and_of_one_plan_are_drawn() -> None:
     assert stairs(one, "attained") == stairs(one, "lower bound")
 
 
-def test_real_plans_make_a_front() -> None:
-    problem = street()
-    results = [
-        offload.solve(problem, minimize=goal, method="cpsat") for goal in ("latency", "energy")
-    ]
-    plans = tuple(result.plan for result in results if result.plan is not None)
-    values = [[plan.metrics[name] for name in ("latency", "energy")] for plan in plans]
-    least = [[values[0][0], values[1][1]]]
-    ax = front(Front(("latency", "energy"), values, lower_bounds=least, plans=plans))
-    (area,) = (patch for patch in ax.patches if isinstance(patch, Polygon))
-    assert len(area.get_path().vertices) > 4
+def test_gaps_that_say_nothing_are_not_written_and_far_bounds_do_not_hide_plans() -> None:
+    drawn = Front(
+        ("latency", "energy"), [[100, 3], [101, 2], [102, 1]], [False] * 3, [1, 0.5, np.nan],
+        [[1, 0.5]],
+    )  # fmt: skip
+    ax = front(drawn)
+    assert [text.get_text() for text in ax.texts] == ["50 %"]
+    low, high = ax.get_xlim()
+    assert (low > 90, high < 110) == (True, True)
+    assert ax.get_ylim()[0] < 0.5
+
+
+def test_a_front_draws_itself() -> None:
+    made = offload.pareto(street(), ("latency", "energy"), time_limit=10)
+    ax = made.plot_front()
+    attained = np.array(stairs(ax, "attained"))
+    sizes = [1e-3 if ax.get_xlabel() == "latency (ms)" else 1.0, 1.0]
+    for plan in made.plans:
+        value = np.array([plan.metrics[name] for name in made.metrics]) / sizes
+        assert np.isclose(attained, value).all(1).any()

@@ -239,7 +239,7 @@ class _Canvas:
     def _amount(self, text: str, line: FloatArray) -> None:
         """A text on a line, where it meets no other."""
         for x, y in _along(line, np.array([0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8])).tolist():
-            if self._text(text, x, y, SMALL - 1.5):
+            if self._text(text, x, y, SMALL - 1):
                 return
 
     def _text(
