@@ -125,10 +125,13 @@ def test_rows_that_are_left_out_are_told() -> None:
     plan = apart(12, 6)
     assert gantt(plan).get_xlabel() == "time (s)"
     ax = gantt(plan, rows=4)
-    assert ax.get_xlabel() == "time (s)\nthe busiest 4 of 6 nodes, 4 of 6 ways over links"
+    assert ax.get_xlabel() == "time (s)\nthe busiest 4 of 6 nodes, 4 of 6 rows of links"
     assert len(row_names(ax)) == 8
     assert [len(kind) for kind in bars(ax)] == [8, 8]
     assert load(plan, rows=2).get_xlabel() == "time (s)\n2 of 6 nodes that run something"
+    for draw in (gantt, load, memory):
+        with pytest.raises(OffloadError, match="rows: must be >= 1, got 0"):
+            draw(plan, rows=0)
 
 
 def test_names_stand_in_bars_that_hold_them(plan: offload.Plan) -> None:

@@ -18,10 +18,11 @@ from offload.plot.style import (
     ink,
     legend,
     points,
+    row_limit,
     text_width,
     tiers_of,
     time_axis,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,11 +63,9 @@ def gantt(
     Raises
     ------
     OffloadError
-        If matplotlib is not installed.
+        If matplotlib is not installed, or ``rows`` is below 1.
     """
-    if rows is None:
-        rows = _ROWS if ax is None else max(3, min(_ROWS, int(points(ax)[1] / _ROOM)))
-    drawn = chart(plan, rows, transfers)
+    drawn = chart(plan, row_limit(rows, ax, _ROWS, _ROOM), transfers)
     top, height = _heights(drawn.rows)
     total = float(top[-1] + height[-1]) if len(top) else 1.0
     ax = axes_of(ax, 10.0, 1.2 + _UNIT * max(total, 2.0))
@@ -168,7 +167,7 @@ def _note(drawn: Chart) -> str:
         f"{shown[kind]} of {count} {what}"
         for kind, count, what in (
             ("node", drawn.nodes, "nodes"),
-            ("link", drawn.links, "ways over links"),
+            ("link", drawn.links, "rows of links"),
         )
         if shown[kind] < count and (kind == "node" or shown[kind])
     ]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DASHES", "FILLS", "GREY", "LINES", "MARKERS", "SMALL", "axes_of", "bare", "colours", "in_unit",
-    "ink", "legend", "metric_axis", "objective_axis", "plain", "points", "text_width", "tiers_of",
-    "time_axis",
+    "ink", "legend", "metric_axis", "objective_axis", "plain", "points", "row_limit", "text_width",
+    "tiers_of", "time_axis",
 ]  # fmt: skip
 
 # Areas. Tol 2021, "Colour schemes" (SRON/EPS/TN/09-002), medium contrast: told apart by the
@@ -140,6 +140,15 @@ def points(ax: Axes, names: Sequence[str] = (), size: float = SMALL) -> tuple[fl
     longest = max((text_width(name, size) for name in names), default=0.0)
     room = width / _INNER - longest - _BESIDE, height / _INNER - _ABOVE
     return max(room[0], 0.3 * width), max(room[1], 0.3 * height)
+
+
+def row_limit(rows: int | None, ax: Axes | None, most: int, room: float) -> int:
+    """How many rows are drawn: those asked for, or up to ``most`` that have so many points each."""
+    if rows is not None:
+        if rows < 1:
+            raise OffloadError(f"rows: must be >= 1, got {rows}")
+        return rows
+    return most if ax is None else max(3, min(most, int(points(ax)[1] / room)))
 
 
 @lru_cache(maxsize=4096)

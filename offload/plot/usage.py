@@ -17,6 +17,7 @@ from offload.plot.style import (
     in_unit,
     legend,
     points,
+    row_limit,
     tiers_of,
     time_axis,
 )
@@ -63,7 +64,7 @@ def load(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
     Raises
     ------
     OffloadError
-        If matplotlib is not installed.
+        If matplotlib is not installed, or ``rows`` is below 1.
     """
     nodes, used = plan.problem.network.nodes, slots_over_time(plan)
     shade = colours([node.tier for node in nodes])
@@ -104,7 +105,7 @@ def memory(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
     Raises
     ------
     OffloadError
-        If matplotlib is not installed.
+        If matplotlib is not installed, or ``rows`` is below 1.
     """
     nodes, used = plan.problem.network.nodes, memory_over_time(plan)
     peak = np.array([steps.peak for steps in used])
@@ -126,9 +127,7 @@ def memory(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
 
 def _chosen(peak: FloatArray, order: FloatArray, ax: Axes | None, rows: int | None) -> list[int]:
     """Nodes that are drawn, in the order of the file."""
-    most = rows
-    if most is None:
-        most = _ROWS if ax is None else max(3, min(_ROWS, int(points(ax)[1] / _LEAST)))
+    most = row_limit(rows, ax, _ROWS, _LEAST)
     used = np.flatnonzero(peak > 0)
     best = used[np.lexsort((used, -peak[used], -order[used]))[:most]]
     return sorted(best.tolist())
