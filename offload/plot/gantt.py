@@ -19,6 +19,7 @@ from offload.plot.style import (
     legend,
     points,
     row_limit,
+    span_of,
     text_width,
     tiers_of,
     time_axis,
@@ -65,12 +66,13 @@ def gantt(
     OffloadError
         If matplotlib is not installed, or ``rows`` is below 1.
     """
+    span = span_of(plan)
     drawn = chart(plan, row_limit(rows, ax, _ROWS, _ROOM), transfers)
     top, height = _heights(drawn.rows)
     total = float(top[-1] + height[-1]) if len(top) else 1.0
     ax = axes_of(ax, 10.0, 1.2 + _UNIT * max(total, 2.0))
-    size, unit = in_unit(plan.metrics["latency"])
-    end = max(plan.metrics["latency"] / size, 1e-12)
+    size, unit = in_unit(span)
+    end = max(span / size, 1e-12)
     names = [row.name for row in drawn.rows]
     across, up = points(ax, names)
     ax.set_xlim(0, end * 1.01)
@@ -89,7 +91,7 @@ def gantt(
         place.labels(drawn.holds, [GREY] * count, plan.transfer_name, across, up)
     for boundary in top[1:]:
         ax.axhline(boundary, color="#DDDDDD", linewidth=0.5, zorder=0)
-    ax.set_yticks(top + height / 2, names)
+    ax.set_yticks(top + height / 2, names, parse_math=False)
     for row, tick in zip(drawn.rows, ax.get_yticklabels(), strict=True):
         high = up * (1.0 if row.kind == "node" else 0.56)
         tick.set_fontsize(min(SMALL, max(_LEAST, 0.9 * high)))

@@ -14,10 +14,12 @@ from offload.units import METRIC_UNITS, prefixed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from offload.plan import Plan
+
 __all__ = [
     "DASHES", "FILLS", "GREY", "LINES", "MARKERS", "SMALL", "axes_of", "bare", "colours", "in_unit",
-    "ink", "legend", "metric_axis", "objective_axis", "plain", "points", "row_limit", "text_width",
-    "tiers_of", "time_axis",
+    "ink", "legend", "metric_axis", "objective_axis", "plain", "points", "row_limit", "span_of",
+    "text_width", "tiers_of", "time_axis",
 ]  # fmt: skip
 
 # Areas. Tol 2021, "Colour schemes" (SRON/EPS/TN/09-002), medium contrast: told apart by the
@@ -128,6 +130,23 @@ def plain(ax: Axes) -> None:
             axis.set_major_formatter(formatter)
 
 
+def span_of(plan: Plan) -> float:
+    """The last finish of a plan, in seconds.
+
+    Raises
+    ------
+    OffloadError
+        If it is not finite, so that there is no picture.
+    """
+    span = plan.metrics["latency"]
+    if not math.isfinite(span):
+        raise OffloadError(
+            f"plan: its latency is {span}, and times that are not finite cannot be drawn; "
+            "offload check names them"
+        )
+    return span
+
+
 # -- room and text -------------------------------------------------------------------------------
 
 
@@ -169,10 +188,12 @@ def legend(ax: Axes, handles: Sequence[Any]) -> None:
     names = [label.get_text() for label in ax.get_yticklabels()]
     room = points(ax, [*names, _NUMBER])[0] if len(ax.get_yticks()) else points(ax)[0]
     columns = max(1, len(wide) if sum(wide) <= room else int(room // max(wide)))
-    ax.legend(
+    made = ax.legend(
         handles=list(handles), loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False,
         ncols=columns, fontsize=SMALL, borderaxespad=0.3,
     )  # fmt: skip
+    for text in made.get_texts():
+        text.set_parse_math(False)  # a name may have dollars
     _lift_title(ax, 2 + 1.6 * SMALL * -(-len(handles) // columns))
 
 

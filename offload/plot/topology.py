@@ -160,7 +160,7 @@ class _Canvas:
             if number:
                 edge = (self.at[tier == number - 1, 0].max() + x.min()) / 2
                 self.ax.axvline(edge, color="#CCCCCC", linewidth=0.8, linestyle=":", zorder=0)
-        self.ax.set_xticks(ticks, list(names))
+        self.ax.set_xticks(ticks, list(names), parse_math=False)
 
     def nodes(self, texts: Sequence[str], faces: Sequence[str], relay: Any) -> None:
         """Markers, and texts where there is room for them."""

@@ -18,6 +18,7 @@ from offload.plot.style import (
     legend,
     points,
     row_limit,
+    span_of,
     tiers_of,
     time_axis,
 )
@@ -66,6 +67,7 @@ def load(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
     OffloadError
         If matplotlib is not installed, or ``rows`` is below 1.
     """
+    span_of(plan)
     nodes, used = plan.problem.network.nodes, slots_over_time(plan)
     shade = colours([node.tier for node in nodes])
     busy = plan.measured.node_load[0]
@@ -107,6 +109,7 @@ def memory(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
     OffloadError
         If matplotlib is not installed, or ``rows`` is below 1.
     """
+    span_of(plan)
     nodes, used = plan.problem.network.nodes, memory_over_time(plan)
     peak = np.array([steps.peak for steps in used])
     capacity = plan.problem.tables.memory_capacity
@@ -138,7 +141,7 @@ def _draw(plan: Plan, ax: Axes | None, rows: Sequence[_Row], what: str, note: st
     from matplotlib.collections import LineCollection, PolyCollection
 
     ax = axes_of(ax, 9.0, 1.2 + _UNIT * max(len(rows), 2))
-    end = plan.metrics["latency"]
+    end = span_of(plan)
     size, unit = in_unit(end)
     shapes: list[Any] = []
     shades, limits = [], []
