@@ -168,6 +168,13 @@ def test_links_are_as_thick_as_what_they_carry() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["relay", "500 B"]
 
 
+def test_texts_are_shorter_where_there_is_less_room() -> None:
+    found = relayed()
+    for width, wanted in ((8, "a: 1 task, 40 % busy"), (3, "a (1)")):
+        ax = topology(found.problem, found, Figure(figsize=(width, 3)).subplots())
+        assert wanted in [text.get_text() for text in ax.texts]
+
+
 def test_both_ways_of_a_link_count() -> None:
     nodes, link = [Node("a"), Node("b")], Link("a", "b", bandwidth=1e3)
     tasks = [Task(name, work=1) for name in "stu"]

@@ -40,6 +40,9 @@ _FEW = 4  # nodes of a column whose texts may stand on different sides
 _LABELS = 30  # links that carry bytes, up to which they say how many
 
 
+_Forms = tuple[str, ...]  # texts of one meaning, shorter and shorter
+
+
 def topology(problem: Problem, plan: Plan | None = None, ax: Axes | None = None) -> Axes:
     """Draw nodes by tier and the links between them; a network of one tier as a circle.
 
@@ -74,15 +77,16 @@ def topology(problem: Problem, plan: Plan | None = None, ax: Axes | None = None)
     shade = colours(tiers)
     faces = ["white" if off else shade[node.tier] for node, off in zip(nodes, idle, strict=True)]
     relay = np.array([node.slots == 0 for node in nodes], bool)
-    canvas.nodes(texts, faces, relay)
+    canvas.nodes(faces, relay)
     handles = canvas.links(moved)
     legend(canvas.ax, [*_kinds(idle & ~relay, relay), *handles])
     return canvas.ax
 
 
-def _loads(problem: Problem, plan: Plan | None) -> tuple[list[str], Any, FloatArray]:
-    """The text of each node, whether it is idle, and the bytes that each link carries."""
-    texts, moved = [node.id for node in problem.network.nodes], np.zeros(len(problem.network.links))
+def _loads(problem: Problem, plan: Plan | None) -> tuple[list[_Forms], Any, FloatArray]:
+    """The texts of each node, whether it is idle, and the bytes that each link carries."""
+    texts: list[_Forms] = [(node.id,) * 3 for node in problem.network.nodes]
+    moved = np.zeros(len(problem.network.links))
     idle = np.array([node.slots == 0 for node in problem.network.nodes], bool)
     if plan is None:
         return texts, idle, moved
@@ -93,7 +97,9 @@ def _loads(problem: Problem, plan: Plan | None) -> tuple[list[str], Any, FloatAr
         idle[k] = not many
         if many:
             share = f"{100 * busy:.0f} %" if busy >= 0.01 else "<1 %"
-            texts[k] += f": {count(many, 'task')}, {share} busy"
+            name = texts[k][-1]
+            long = f"{name}: {count(many, 'task')}, {share} busy"
+            texts[k] = long, f"{name} ({many})", name
     np.add.at(moved, problem.tables.routes.arc_link, table.links["bytes"].to_numpy())
     return texts, idle, moved
 
@@ -116,12 +122,12 @@ def _kinds(idle: Any, relay: Any) -> list[Any]:
 class _Canvas:
     """Axes in points, and what is taken on them."""
 
-    def __init__(self, ax: Axes | None, places: Places, texts: Sequence[str]) -> None:
-        wide = np.array([text_width(text, _TEXT) for text in texts])
-        left, inner, right = (
-            float(wide[places.side == side].max(initial=0.0)) for side in (-1, 0, 1)
-        )
-        left, right = (max(width + 14, inner / 2 + 4, 30.0) for width in (left, right))
+    def __init__(self, ax: Axes | None, places: Places, texts: Sequence[_Forms]) -> None:
+        self.texts = list(texts)
+        left, inner, right = _margins(places.side, self.texts)
+        if ax is not None and left + right > 0.5 * points(ax)[0]:
+            self.texts = [forms[1:] for forms in texts]
+            left, inner, right = _margins(places.side, self.texts)
         self.rows, self.columns = places.y.max(initial=0.0), places.x.max(initial=0.0)
         if ax is None:
             # Texts above nodes of columns that are next to each other must not meet.
@@ -162,7 +168,7 @@ class _Canvas:
                 self.ax.axvline(edge, color="#CCCCCC", linewidth=0.8, linestyle=":", zorder=0)
         self.ax.set_xticks(ticks, list(names), parse_math=False)
 
-    def nodes(self, texts: Sequence[str], faces: Sequence[str], relay: Any) -> None:
+    def nodes(self, faces: Sequence[str], relay: Any) -> None:
         """Markers, and texts where there is room for them."""
         for marker, chosen, size in (("o", ~relay, self.size), ("s", relay, 0.6 * self.size)):
             if chosen.any():
@@ -176,8 +182,10 @@ class _Canvas:
             self.labels.take(x, y, self.size, self.size)
         away = self.size / 2 + 3
         up = away + 0.6 * _TEXT
-        for text, (x, y), side in zip(texts, self.at.tolist(), self.side.tolist(), strict=True):
-            for shown in (text, text.split(": ")[0]):
+        for forms, (x, y), side in zip(
+            self.texts, self.at.tolist(), self.side.tolist(), strict=True
+        ):
+            for shown in forms:
                 wide = text_width(shown, _TEXT)
                 shifts = [(side * (away + 2), 0.0)] if side else self._calmer(x, y, up, wide)
                 if any(self._text(shown, x, y, _TEXT, shift, side) for shift in shifts):
@@ -260,6 +268,13 @@ class _Canvas:
             bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
         )  # fmt: skip
         return True
+
+
+def _margins(side: Any, texts: Sequence[Sequence[str]]) -> tuple[float, float, float]:
+    """Room on the left of the nodes, the widest text above one, and room on the right; points."""
+    wide = np.array([text_width(forms[0], _TEXT) for forms in texts])
+    left, inner, right = (float(wide[side == at].max(initial=0.0)) for at in (-1, 0, 1))
+    return max(left + 14, inner / 2 + 4, 30.0), inner, max(right + 14, inner / 2 + 4, 30.0)
 
 
 def _along(line: FloatArray, shares: FloatArray) -> FloatArray:
