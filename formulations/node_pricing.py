@@ -104,8 +104,11 @@ class Knapsack:
                 solver.stop_search()
 
         solver.best_bound_callback = heed
-        solver.solve(model, sets)
-        return solver.best_objective_bound * unit, sets.found[-_KEPT:]
+        status = solver.solve(model, sets)
+        # Out of time before its first set (the empty one) the solver says 0, which is no bound.
+        known = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+        least = solver.best_objective_bound if known else sum(min(0, price) for price in prices)
+        return least * unit, sets.found[-_KEPT:]
 
 
 def _steps(use: FloatArray, room: float) -> tuple[list[int], int]:

@@ -21,7 +21,7 @@ from offload.heuristics.merit import merits
 from offload.heuristics.single_cut import placed
 from offload.plan import Plan, Progress, Result
 from offload.problem import Network, Problem
-from offload.solver import solve
+from offload.solver import solve, telling_solve
 from offload.tiers import tiers_of
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def sweep_bandwidth(
     threads: int | None = None,
     on_progress: Callable[[Progress], object] | None = None,
     cancel: threading.Event | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """The best plan for each of several bandwidths between tiers, against one side alone.
 
@@ -69,8 +70,8 @@ def sweep_bandwidth(
         As in :func:`offload.solve`.
     time_limit
         Wall seconds for each bandwidth.
-    cancel
-        Set it from another thread to stop; rows made so far are returned.
+    on_progress, cancel, progress
+        As in :func:`offload.solve`; after a cancel the rows made so far are returned.
 
     Returns
     -------
@@ -102,16 +103,18 @@ def sweep_bandwidth(
         raise OffloadError(f"bandwidths: must be numbers > 0 and finite, got {found}")
     sides = _sides(problem)
     rows: list[dict[str, Any]] = []
-    for value in values:
-        if cancel is not None and cancel.is_set():
-            break
-        changed = at_bandwidth(problem, value)
-        result = best_partition(
-            changed, method, goal, time_limit=time_limit, seed=seed, threads=threads,
-            on_progress=on_progress, cancel=cancel,
-        )  # fmt: skip
-        device, cloud = _alone(changed, goal, sides)
-        rows.append(_row(value, result, sides[0]) | {"device_only": device, "cloud_only": cloud})
+    with telling_solve(on_progress, goal, progress) as tell:
+        for value in values:
+            if cancel is not None and cancel.is_set():
+                break
+            changed = at_bandwidth(problem, value)
+            result = best_partition(
+                changed, method, goal, time_limit=time_limit, seed=seed, threads=threads,
+                on_progress=tell, cancel=cancel,
+            )  # fmt: skip
+            device, cloud = _alone(changed, goal, sides)
+            row = _row(value, result, sides[0])
+            rows.append(row | {"device_only": device, "cloud_only": cloud})
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table.attrs.update(
         minimize=dict(goal.minimize),

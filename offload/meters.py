@@ -1,21 +1,28 @@
-"""Signs of life of long work on standard error: a live line, or plain lines now and then."""
+"""Signs of life of long work: a live line in a terminal or notebook, or lines now and then."""
 
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import html
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Describe", "LineMeter", "LiveMeter", "Meter", "Silent", "complain"]
+__all__ = [
+    "Describe", "LineMeter", "LiveMeter", "Meter", "NotebookMeter", "Silent", "complain",
+    "in_notebook", "telling",
+]  # fmt: skip
 
 _EVERY = 5.0  # seconds between two plain lines when nothing improves
 _APART = 1.0  # seconds between two plain lines at least
+_OFTEN = 0.5  # seconds between two updates of a notebook
+_TICK = 0.1  # seconds between two looks at whether there is something to show
 
 Describe = Callable[
     [Any, float], str
@@ -165,3 +172,96 @@ class LiveMeter(_State):
         """Wipe the line and show the cursor again."""
         with contextlib.suppress(OSError):
             self._live.stop()
+
+
+class NotebookMeter(_State):
+    """A line under the cell of a notebook, rewritten in place; it stays as it is at the end."""
+
+    def __init__(self, describe: Describe, clock: Callable[[], float] = time.monotonic) -> None:
+        from IPython import display
+
+        super().__init__(describe, clock)
+        self._show, self._html = cast(Any, display).display, cast(Any, display).HTML
+        self._shown = 0.0
+        self._handle: Any = self._show(self._page(self.text()), display_id=True)
+
+    def _page(self, text: str) -> Any:
+        return self._html(f"<pre>{html.escape(text)}</pre>")
+
+    def tick(self) -> None:
+        """Show what is new, not too often."""
+        if self.seconds - self._shown >= _OFTEN:
+            self._shown = self.seconds
+            self._handle.update(self._page(self.text()))
+
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
+        self._show(self._page(text))
+
+    def close(self) -> None:
+        """Show the last state."""
+        self._handle.update(self._page(self.text()))
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a Jupyter kernel, which shows what is displayed under the cell."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None
+
+
+def _meter(describe: Describe, live: Describe, news: Callable[[Any], Any]) -> Meter:
+    if in_notebook():
+        return NotebookMeter(live)
+    if sys.stderr is not None and sys.stderr.isatty():
+        from rich.console import Console
+
+        return LiveMeter(live, Console(file=sys.stderr, markup=False, highlight=False))
+    return LineMeter(describe, news=news)
+
+
+@contextlib.contextmanager
+def telling(
+    on_progress: Callable[[Any], object] | None,
+    describe: Describe | None,
+    live: Describe | None = None,
+    news: Callable[[Any], Any] = lambda report: None,
+) -> Iterator[Callable[[Any], object] | None]:
+    """A function to call with each report, from any thread; ``None`` where nobody listens.
+
+    Parameters
+    ----------
+    on_progress
+        What is called with each report, too.
+    describe
+        The line to show on standard error, or under the cell of a notebook, until the end of the
+        ``with``; ``None`` shows nothing.
+    live
+        The same where the line is rewritten in place; by default as ``describe``.
+    news
+        See :class:`LineMeter`.
+    """
+    if describe is None:
+        yield on_progress
+        return
+    meter, done = _meter(describe, live or describe, news), threading.Event()
+
+    def tell(report: Any) -> None:
+        if on_progress is not None:
+            on_progress(report)
+        meter.update(report)
+
+    def look() -> None:
+        while not done.wait(_TICK):
+            meter.tick()
+
+    # A notebook finds the cell that something belongs to through the context.
+    context = contextvars.copy_context()
+    watch = threading.Thread(target=context.run, args=(look,), name="offload-meter", daemon=True)
+    watch.start()
+    try:
+        yield tell
+    finally:
+        done.set()
+        watch.join()
+        meter.tick()  # the last state, however short all was
+        meter.close()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -246,6 +245,17 @@ class Plan:
             "energy": transfer_energy(tables, rows.size, rows.src, rows.dst, rows.codec),
         })  # fmt: skip
 
+    def copies_frame(self) -> pd.DataFrame:
+        """A row a copy of data: which data, on which node, and its bytes."""
+        import pandas as pd
+
+        tables, copies = self.problem.tables, self.copies
+        return pd.DataFrame({
+            "data": [tables.data_ids[d] for d in copies.data],
+            "node": [tables.node_ids[k] for k in copies.node],
+            "bytes": tables.data_bytes[copies.data],
+        })  # fmt: skip
+
     def transfer_name(self, row: int) -> str:
         """What a transfer carries, in words: ``grab -> detect``, a data item's id, a moved task."""
         tables, rows = self.problem.tables, self.transfers
@@ -343,10 +353,9 @@ class Plan:
         return topology(self.problem, self, ax)
 
     def _repr_html_(self) -> str:
-        numbers = ", ".join(f"{metric} {value:.6g}" for metric, value in self.metrics.items())
-        frame = self.to_frame()
-        table = frame.to_html(index=False, max_rows=30, border=0)
-        return f"<p><b>Plan of {html.escape(self.problem.name)}</b>: {numbers}</p>{table}"
+        from offload.html import plan_page
+
+        return plan_page(self)
 
 
 @dataclass(frozen=True)
@@ -422,8 +431,6 @@ class Result:
         return text if self.bound is None else f"{text}, bound {self.bound:.10g}"
 
     def _repr_html_(self) -> str:
-        if self.conflict is not None:
-            text, rest = str(replace(self, conflict=None)), self.conflict._repr_html_()
-        else:
-            text, rest = str(self), "" if self.plan is None else self.plan._repr_html_()
-        return f"<p>{html.escape(text)}</p>{rest}"
+        from offload.html import result_page
+
+        return result_page(self)

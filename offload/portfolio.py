@@ -13,6 +13,7 @@ from math import inf
 import numpy as np
 
 from offload import registry
+from offload.bounding.chains import cut_is_exact
 from offload.bounding.spending import SPENT
 from offload.errors import SolverUnavailable
 from offload.features import Goal, features_used
@@ -39,7 +40,7 @@ _EXACT = 200_000  # pairs of places over all edges up to which an exact model is
 _ASSIGNED = 20_000  # places of tasks up to which an assignment program is solved at once
 _HINTED = 150  # tasks up to which an exact method follows local search in `auto`
 _SHARE = 0.25  # of the time for local search
-_STAGING = 0.6  # of it for stages, where the period alone counts
+_STAGING = 0.6  # of it for stages, where the period alone counts, and for the cut of two nodes
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _SMALL = 30  # tasks up to which an exact method soon does better
 _AT_MOST = 1.25e-6  # seconds of it, times tasks ** 4, at most, where the fastest search applies
@@ -139,7 +140,7 @@ def auto(request: Request) -> Answer:
     places of tasks where nothing is transferred and the goal is a sum: an assignment problem.
     Above, or where none honours the instance, all heuristics and then local search take the time,
     or local search alone where the goal is a sum over tasks and transfers. Where the period alone
-    counts, stages take the place of the heuristics.
+    counts, stages take the place of the heuristics; where a cut between two nodes is exact, that.
     """
     tables = request.problem.tables
     found = _engines(request)
@@ -179,9 +180,13 @@ def exact(request: Request) -> Answer:
 
 
 def _staged(request: Request) -> tuple[Request, Answer] | None:
-    """Where the period alone is minimized: the request with what stages make of it, if a plan."""
-    entry = registry.entries().get("stages")
-    if entry is None or set(request.goal.minimize) != {"period"}:
+    """The request with what a method makes of it that is exact for such a goal, if a plan.
+
+    Stages where the period alone is minimized, a minimum cut where two nodes run tasks.
+    """
+    periods = set(request.goal.minimize) == {"period"}
+    entry = registry.entries().get("stages" if periods else "min-cut")
+    if entry is None or not (periods or cut_is_exact(request.problem, request.goal)):
         return None
     if not set(features_used(request.problem, request.goal)) <= entry.honours:
         return None

@@ -302,6 +302,11 @@ class Problem(
 
         return topology(self, None, ax)
 
+    def _repr_html_(self) -> str:
+        from offload.html import problem_page
+
+        return problem_page(self)
+
     def save(self, path: Any) -> None:
         """Write the instance to a file, gzip where the name ends in .gz; :func:`offload.save`."""
         from offload.files import save

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,18 @@ from offload.bounds import lower_bound, refuted, relative_gap, relative_gaps
 from offload.checker import check
 from offload.errors import Issue, OffloadError, PlanError, SolverUnavailable, Unsupported
 from offload.features import Goal, features_used, goal_of
+from offload.meters import telling
 from offload.plan import Plan, Progress, Result, Violation
 from offload.problem import METRICS, Problem
 from offload.registry import Answer, Entry, Request
+from offload.wording import goal_text, news, solve_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from offload.conflicts.requirements import Conflict
 
-__all__ = ["EXPLAIN", "GAP", "check_arguments", "compare", "solve"]
+__all__ = ["EXPLAIN", "GAP", "check_arguments", "compare", "solve", "telling_solve"]
 
 GAP = 1e-4  # "optimal" means a proof to this relative gap, unless the caller asks for another
 EXPLAIN = 5.0  # seconds for finding out why there is no plan
@@ -90,6 +93,7 @@ def solve(
     cancel: threading.Event | None = None,
     options: Mapping[str, Any] | None = None,
     explain: float = EXPLAIN,
+    progress: bool = False,
 ) -> Result:
     """Find a plan, and prove how good it is as far as the method and the limits allow.
 
@@ -126,6 +130,9 @@ def solve(
     explain
         Wall seconds at most, within the time limit, for finding out which requirements conflict
         where it is proved that there is no plan; 0 for not at all. See ``Result.conflict``.
+    progress
+        Whether to show a line of progress: live in a terminal and under the cell of a notebook,
+        now and then in a log.
 
     Returns
     -------
@@ -154,16 +161,32 @@ def solve(
         raise OffloadError(f"options: 'auto' has none, got {sorted(chosen)}; name a method")
     else:
         _refuse_all(problem, goal)
-    judge = _Judge(problem, goal, method, began, on_progress)
-    if start is not None:
-        _take_start(judge, start)
     target = GAP if gap is None else gap
-    request = Request(
-        problem, goal, began + (inf if time_limit is None else time_limit), work_limit, target,
-        threads, seed, judge.plan, chosen, cancel, judge.bound, judge.report,
-    )  # fmt: skip
+    with telling_solve(on_progress, goal, progress) as tell:
+        judge = _Judge(problem, goal, method, began, tell)
+        if start is not None:
+            _take_start(judge, start)
+        request = Request(
+            problem, goal, began + (inf if time_limit is None else time_limit), work_limit, target,
+            threads, seed, judge.plan, chosen, cancel, judge.bound, judge.report,
+        )  # fmt: skip
+        return _search(judge, request, entry, method, explain)
+
+
+def telling_solve(
+    on_progress: Callable[[Progress], object] | None, goal: Goal, show: bool
+) -> AbstractContextManager[Callable[[Progress], object] | None]:
+    """Who is told of solves under a goal: a callback, and where ``show`` whoever is looking."""
+    describe = solve_text(goal_text(goal.minimize)) if show else None
+    return telling(on_progress, describe, news=news)
+
+
+def _search(
+    judge: _Judge, request: Request, entry: Entry | None, method: str, explain: float
+) -> Result:
+    problem, goal = request.problem, request.goal
     begins = entry is None or (entry.helped and entry.kind in ("exact", "search", "bound"))
-    if begins and start is None and problem.graph.tasks:
+    if begins and request.start is None and problem.graph.tasks:
         portfolio.first(request)  # bounds take longer than a first plan
     judge.report(None, lower_bound(problem, goal.minimize, goal.limits))
     request.bound = judge.bound
@@ -179,7 +202,7 @@ def solve(
     conflict = None
     if judge.plan is None and answer.infeasible and explain > 0:
         conflict = _conflict(request, explain)
-    return _result(judge, answer, request, method, target, conflict)
+    return _result(judge, answer, request, method, conflict)
 
 
 def _run(entry: Entry, request: Request, *, begins: bool) -> Answer:
@@ -203,10 +226,9 @@ def _conflict(request: Request, seconds: float) -> Conflict | None:
 
 
 def _result(
-    judge: _Judge, answer: Answer, request: Request, method: str, target: float,
-    conflict: Conflict | None,
-) -> Result:  # fmt: skip
-    plan, objective, bound = judge.plan, None, None
+    judge: _Judge, answer: Answer, request: Request, method: str, conflict: Conflict | None
+) -> Result:
+    plan, objective, bound, target = judge.plan, None, None, request.gap
     gap, stopped, reason = None, answer.stopped, answer.reason
     if plan is not None:
         objective, reason = judge.objective, None
@@ -321,6 +343,7 @@ def compare(
     threads: int | None = None,
     on_progress: Callable[[Progress], object] | None = None,
     cancel: threading.Event | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Run several methods on one instance.
 
@@ -330,6 +353,8 @@ def compare(
         Names; ``None`` means every method that honours the instance.
     time_limit
         Wall seconds for each method.
+    on_progress, cancel, progress
+        As in :func:`offload.solve`; after a cancel the rows made so far are returned.
 
     Returns
     -------
@@ -347,23 +372,24 @@ def compare(
         left_out = {n: f for n, e in known.items() if (f := missing_features(problem, goal, e))}
         methods = [name for name in known if name not in left_out]
     rows: list[dict[str, Any]] = []
-    for name in methods:
-        if cancel is not None and cancel.is_set():
-            break
-        try:
-            result = solve(
-                problem, name, goal.minimize, goal.limits, time_limit, seed=seed, threads=threads,
-                on_progress=on_progress, cancel=cancel, explain=0,
-            )  # fmt: skip
-        except SolverUnavailable as error:
-            rows.append({"method": name, "status": "unavailable", "reason": str(error)})
-            continue
-        metrics = dict.fromkeys(METRICS) if result.plan is None else result.plan.metrics
-        rows.append({
-            "method": name, "status": result.status, "objective": result.objective,
-            "bound": result.bound, "gap": None, "seconds": result.seconds,
-            "stopped": result.stopped, "reason": result.reason, **metrics,
-        })  # fmt: skip
+    with telling_solve(on_progress, goal, progress) as tell:
+        for name in methods:
+            if cancel is not None and cancel.is_set():
+                break
+            try:
+                result = solve(
+                    problem, name, goal.minimize, goal.limits, time_limit, seed=seed,
+                    threads=threads, on_progress=tell, cancel=cancel, explain=0,
+                )  # fmt: skip
+            except SolverUnavailable as error:
+                rows.append({"method": name, "status": "unavailable", "reason": str(error)})
+                continue
+            metrics = dict.fromkeys(METRICS) if result.plan is None else result.plan.metrics
+            rows.append({
+                "method": name, "status": result.status, "objective": result.objective,
+                "bound": result.bound, "gap": None, "seconds": result.seconds,
+                "stopped": result.stopped, "reason": result.reason, **metrics,
+            })  # fmt: skip
     columns = ("method", "status", "objective", "bound", "gap", "seconds", "stopped", "reason")
     table = pd.DataFrame(rows, columns=[*columns, *METRICS])
     if len(table):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import sys
 import threading
 from pathlib import Path
 
@@ -352,25 +351,6 @@ def test_progress_says_how_many_how_fast_and_how_long_still() -> None:
     assert [span(x) for x in (0.4, 59, 61, 7260, 90000)] == [
         "0 s", "59 s", "1 min 1 s", "2 h 1 min", "1 d 1 h",
     ]  # fmt: skip
-
-
-def test_progress_is_shown_under_the_cell_of_a_notebook(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("IPython")
-    from IPython.core.interactiveshell import InteractiveShell
-    from IPython.utils.capture import capture_output
-
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # as if this were a kernel
-    monkeypatch.setattr("offload.batching.progress._OFTEN", 0.0)
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    InteractiveShell.instance()
-    try:
-        with capture_output() as captured:
-            offload.batch(tiny("t"), "heft", tmp_path / "out", progress=True)
-    finally:
-        InteractiveShell.clear_instance()
-    assert "1 of 1 solved" in captured.outputs[-1].data["text/html"]
 
 
 def test_progress_is_shown_in_a_log(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 
 import pytest
 
+import offload
+from offload import Problem
 from offload.cli.output import Session
-from offload.cli.progress import goal_text, meter_for, news, solve_text
+from offload.cli.progress import meter_for
 from offload.meters import LineMeter, LiveMeter, Silent
 from offload.plan import Progress
+from offload.wording import goal_text, news, solve_text
 
 
 class Clock:
@@ -85,3 +89,49 @@ def test_the_meter_fits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     written = terminal.getvalue()
     assert "cpsat  objective 80 s  bound 76 s  gap 5 %" in re.sub(r"\x1b\[[0-9;?]*\w", "", written)
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")  # the cursor is back
+
+
+# -- progress=True in Python ---------------------------------------------------------------------
+
+
+class Screen(io.StringIO):
+    """Standard error that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_solve_shows_nothing_unless_asked_and_a_live_line_in_a_terminal(
+    paper: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, told = Screen(), list[Progress]()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    offload.solve(paper, "heft", on_progress=told.append)
+    assert screen.getvalue() == ""
+    before = len(told)
+    offload.solve(paper, "exact", on_progress=told.append, progress=True)
+    assert "exact  objective " in screen.getvalue()
+    assert screen.getvalue().endswith("\x1b[1A\x1b[2K")  # the line is wiped at the end
+    assert len(told) > before > 0
+
+
+def test_a_comparison_and_a_sweep_show_the_same(
+    paper: Problem, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offload.compare(paper, ["heft", "cpop"], progress=True)
+    assert re.search(r"^ +\d\.\d s  (heft|cpop)  ", capsys.readouterr().err)
+    offload.sweep_bandwidth(paper, [1.0, 2.0], "heft", progress=True)
+    assert re.search(r"^ +\d\.\d s  heft  ", capsys.readouterr().err)
+
+
+def test_the_line_goes_even_where_a_solve_fails(
+    paper: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(report: Progress) -> None:
+        raise RuntimeError("from the callback")
+
+    threads = threading.active_count()
+    with pytest.raises(RuntimeError, match="from the callback"):
+        offload.solve(paper, "heft", on_progress=broken, progress=True)
+    assert threading.active_count() == threads

@@ -6,7 +6,6 @@ import pytest
 
 from offload.cli.values import (
     amount,
-    describe,
     duration,
     goal,
     method_options,
@@ -15,6 +14,7 @@ from offload.cli.values import (
     whole,
 )
 from offload.errors import OffloadError
+from offload.wording import describe
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,14 @@ def test_cuts_of_large_graphs_are_proved() -> None:
     )
 
 
+def test_auto_begins_with_the_cut_where_it_is_exact() -> None:
+    goal = {"latency": 1.0, "energy": 0.1}
+    problem = drawn(3, tasks=200, path=True, items=False, ties=False)
+    assert cut_is_exact(problem, goal_of(problem, goal))
+    found = offload.solve(problem, "auto", goal, threads=1, gap=1e-9)
+    assert (found.status, found.gap) == ("optimal", pytest.approx(0, abs=1e-9))
+
+
 def test_cut_graphs_count_in_units_downwards() -> None:
     dice = random.Random(1)
     for _ in range(20):

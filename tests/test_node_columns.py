@@ -104,6 +104,17 @@ def test_the_best_set_is_that_of_all_sets() -> None:
     assert all(sizes[chosen].sum() <= room * (1 + 1e-9) for chosen in sets)
 
 
+def test_a_search_that_has_no_time_left_gives_a_bound_all_the_same() -> None:
+    problem = crowded(5, tasks=9)
+    late = request(problem, {"energy": 1.0})
+    late.deadline = time.monotonic() - 1
+    sack = Knapsack(Parts(late), 1)
+    own, pair = np.linspace(-5, 3, 9), np.full(len(problem.graph.edges), -0.5)
+    bound, _ = sack.best(own, pair, late)
+    best, _ = sack.best(own, pair, request(problem, {"energy": 1.0}))
+    assert bound <= best < 0
+
+
 def test_nothing_is_said_where_nothing_is_crowded() -> None:
     problem = crowded(2)
     nodes = tuple(Node(node.id, busy_power=1) for node in problem.network.nodes)

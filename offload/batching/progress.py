@@ -1,23 +1,16 @@
-"""How far a batch is, and who is told: a callback, a terminal, a log or a notebook."""
+"""How far a batch is, as a record and as a line of text."""
 
 from __future__ import annotations
 
-import html
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Callable
 
 from msgspec import Struct
 
-from offload.meters import LineMeter, LiveMeter, Meter
 from offload.units import count, number
 
-__all__ = ["BatchProgress", "Tell", "batch_bar", "batch_text", "span", "teller"]
+__all__ = ["BatchProgress", "Tell", "batch_bar", "batch_text", "span"]
 
 _BAR = 20  # characters
-_OFTEN = 0.5  # seconds between two updates of a notebook
 
 
 class BatchProgress(Struct, frozen=True, kw_only=True):
@@ -101,66 +94,3 @@ def span(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // below} {small}"
     return f"{whole} s"
-
-
-@contextmanager
-def teller(on_progress: Tell | None, progress: bool) -> Iterator[Tell]:
-    """A function to call with each report; shows a line where ``progress``."""
-    meter = _meter() if progress else None
-
-    def tell(report: BatchProgress) -> None:
-        if on_progress is not None:
-            on_progress(report)
-        if meter is not None:
-            meter.update(report)
-            meter.tick()
-
-    try:
-        yield tell
-    finally:
-        if meter is not None:
-            meter.close()
-
-
-def _meter() -> Meter:
-    if "ipykernel" in sys.modules:
-        return Notebook()
-    if sys.stderr is not None and sys.stderr.isatty():
-        from rich.console import Console
-
-        return LiveMeter(batch_bar, Console(file=sys.stderr, markup=False, highlight=False))
-    return LineMeter(batch_text)
-
-
-class Notebook:
-    """A line under the cell of a notebook, rewritten in place."""
-
-    def __init__(self) -> None:
-        from IPython import display
-
-        self._show, self._html = cast(Any, display).display, cast(Any, display).HTML
-        self._begun = self._shown = time.monotonic()
-        self._last: BatchProgress | None = None
-        self._handle: Any = self._show(self._page(), display_id=True)
-
-    def _page(self) -> Any:
-        text = batch_text(self._last, time.monotonic() - self._begun)
-        return self._html(f"<pre>{html.escape(text)}</pre>")
-
-    def update(self, report: BatchProgress) -> None:
-        """Take note of a report."""
-        self._last = report
-
-    def tick(self) -> None:
-        """Show it, not too often."""
-        if time.monotonic() - self._shown >= _OFTEN:
-            self._shown = time.monotonic()
-            self._handle.update(self._page())
-
-    def say(self, text: str) -> None:
-        """Show a line that stays."""
-        self._show(self._html(f"<pre>{html.escape(text)}</pre>"))
-
-    def close(self) -> None:
-        """Show the last state."""
-        self._handle.update(self._page())

@@ -12,7 +12,7 @@ from offload import registry
 from offload.batching.children import Limits
 from offload.batching.jobs import Settings
 from offload.batching.local import Local
-from offload.batching.progress import BatchProgress, teller
+from offload.batching.progress import BatchProgress, batch_bar, batch_text
 from offload.batching.records import rows_of, scan, tidy
 from offload.batching.sources import find_sources
 from offload.batching.steps import Steps
@@ -20,6 +20,7 @@ from offload.batching.summary import Batch
 from offload.batching.usage import cores, memory_of_machine
 from offload.errors import OffloadError, one_line
 from offload.features import Goal, checked
+from offload.meters import telling
 from offload.problem import Problem, as_weights
 from offload.solver import EXPLAIN, check_arguments
 
@@ -148,7 +149,8 @@ def batch(
         threads=threads, memory=None if memory_limit is None else int(memory_limit),
         seconds=hard_limit, methods=tuple(names),
     )  # fmt: skip
-    with teller(on_progress, progress) as tell:
+    with telling(on_progress, batch_text if progress else None, batch_bar) as told:
+        tell = told or _nobody
         steps = Steps(folder, chosen, tell, cancel or threading.Event())
         opener = Local(folder, processes, allowed)
         try:
@@ -172,6 +174,10 @@ def batch(
         finally:
             opener.close(kill=True)
     return steps.batch()
+
+
+def _nobody(report: BatchProgress) -> None:
+    """What is told where nobody listens."""
 
 
 def load_batch(folder: str | os.PathLike[str] = "results") -> Batch:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from offload.cli.output import plain
-from offload.cli.progress import goal_text
-from offload.cli.values import describe
-from offload.units import count, metric, number, percent
+from offload.units import metric, number
+from offload.wording import placed_text
 
 if TYPE_CHECKING:
     from offload.conflicts.requirements import Conflict
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "STYLES",
     "conflict_lines",
-    "headline",
     "metric_lines",
     "node_lines",
-    "reason_text",
     "result_json",
     "run_line",
 ]
@@ -32,58 +29,9 @@ STYLES = {
     "infeasible": "bold red",
     "unknown": "bold red",
 }
-_STOPPED = {
-    "time": "time limit", "work": "work limit", "cancelled": "cancelled", "gap": "gap reached",
-}  # fmt: skip
 _COLUMN = 40  # width of one of two columns of metrics
 _MOST = 12  # requirements of a conflict that are shown
 _TWO_COLUMNS = 70  # columns from which there is room for both
-
-
-def reason_text(stopped: str | None, reason: str | None) -> str:
-    """Why a solve stopped before a proof, and why there is no plan, as far as they are known."""
-    parts = [_STOPPED.get(stopped, stopped)] if stopped else []
-    return ": ".join([*parts, *([reason] if reason else [])])
-
-
-def headline(result: Result | Mapping[str, Any]) -> str:
-    """Status, objective and what is proved, in one line."""
-    facts: Mapping[str, Any] = result if isinstance(result, Mapping) else result.summary()
-    status, objective, bound = (facts.get(name) for name in ("status", "objective", "bound"))
-    stopped = f"; stopped: {reason_text(facts['stopped'], None)}" if facts.get("stopped") else ""
-    if objective is None:
-        reason = facts.get("reason")
-        if status == "infeasible":
-            return f"{status}: {reason or 'no plan exists'}"
-        return f"{status}: no plan found{stopped}" + (f"; {reason}" if reason else "")
-    minimize = facts.get("minimize") or {"latency": 1.0}
-    value, limit = (_apart(minimize, objective, bound) if bound is not None else
-                    (goal_text(minimize)(objective), ""))  # fmt: skip
-    name = describe(minimize)
-    text = f"{name} {value}" if name in minimize else f"objective {value} ({name})"
-    return f"{status}: {text}, {_proof(facts, limit)}{stopped}"
-
-
-def _apart(minimize: dict[str, float], objective: float, bound: float) -> tuple[str, str]:
-    """Objective and bound with enough digits to see that they differ, if they do."""
-    for digits in (6, 9, 12):
-        show = goal_text(minimize, digits)
-        value, limit = show(objective), show(bound)
-        if value != limit or abs(objective - bound) <= 1e-9 * abs(objective):
-            break
-    return value, limit
-
-
-def _proof(facts: Mapping[str, Any], bound: str) -> str:
-    if not bound:
-        return "not proved, no bound"
-    gap = facts.get("gap")
-    if facts.get("status") == "optimal":
-        exact = gap is None or gap <= 1e-9
-        return f"proved (bound {bound})" if exact else f"proved to {percent(gap)} (bound {bound})"
-    if gap is None:
-        return f"not proved (bound {bound})"
-    return f"gap {percent(gap)} (bound {bound})"
 
 
 def metric_lines(metrics: Mapping[str, float], width: int = 80) -> list[str]:
@@ -101,8 +49,6 @@ def node_lines(plan: Plan, width: int) -> list[str]:
     tables = plan.problem.tables
     tasks = Counter(plan.parts.node.tolist())
     busiest = sorted(tasks, key=lambda k: (-tasks[k], k))
-    nodes = f"{count(tables.tasks, 'task')} on {len(busiest)} of {count(tables.nodes, 'node')}"
-    moves = count(len(plan.transfers.plan), "transfer")
     shown: list[str] = []
     for k in busiest:
         text = f"{plain(tables.node_ids[k])} ({tasks[k]})"
@@ -113,7 +59,7 @@ def node_lines(plan: Plan, width: int) -> list[str]:
         shown.append(text)
     left = len(busiest) - len(shown)
     more = f", and {left} more" if left else ""
-    return [f"{nodes}, {moves}", *([f"  {', '.join(shown)}{more}"] if shown else [])]
+    return [placed_text(plan), *([f"  {', '.join(shown)}{more}"] if shown else [])]
 
 
 def conflict_lines(conflict: Conflict) -> list[str]:

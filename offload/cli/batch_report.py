@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offload.cli.answer import reason_text
 from offload.cli.output import plain, table
 from offload.units import number, percent, quantity
+from offload.wording import reason_text
 
 if TYPE_CHECKING:
     from rich.table import Table

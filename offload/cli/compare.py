@@ -93,11 +93,9 @@ def command(
 
 
 def _print(session: Session, frame: pd.DataFrame, minimize: dict[str, float]) -> None:
-    from offload.cli.answer import reason_text
     from offload.cli.output import table
-    from offload.cli.progress import goal_text
-    from offload.cli.values import describe
     from offload.units import metric, number, percent
+    from offload.wording import describe, goal_text, reason_text
 
     show = goal_text(minimize)
     wide = session.width >= _WIDE

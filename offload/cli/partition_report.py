@@ -6,9 +6,8 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from offload.cli.output import plain, table
-from offload.cli.progress import goal_text
-from offload.cli.values import describe
 from offload.units import number, percent, quantity
+from offload.wording import describe, goal_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -117,8 +117,9 @@ def _record(
 
 def _show(session: Session, result: Result, cut: Any, aim: Goal) -> None:
     from offload.cli import partition_report as report
-    from offload.cli.answer import STYLES, conflict_lines, headline, run_line
+    from offload.cli.answer import STYLES, conflict_lines, run_line
     from offload.stage_table import stages
+    from offload.wording import headline
 
     session.print(headline(result), style=STYLES.get(result.status))
     session.print(run_line(result))

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offload.cli.answer import STYLES, headline, metric_lines, node_lines
+from offload.cli.answer import STYLES, metric_lines, node_lines
 from offload.cli.chart import chart_lines, shown_nodes
 from offload.cli.critical import Step, critical_chain, memory_peaks
 from offload.cli.gantt import load_bar, name_width
 from offload.cli.output import Session, cut, folded, plain, table
 from offload.units import count, percent, quantity
+from offload.wording import headline
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,54 +1,16 @@
-"""The line that a running solve shows, and where it is shown."""
+"""Where the line that running work shows is shown."""
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offload.cli.output import Session
 from offload.meters import Describe, LineMeter, LiveMeter, Meter, Silent
-from offload.units import metric, number, percent
+from offload.wording import goal_text, news, solve_text
 
-if TYPE_CHECKING:
-    from offload.plan import Progress
-
-__all__ = ["goal_text", "meter_for", "news", "shown", "solve_text"]
-
-
-def solve_text(show: Callable[[float], str]) -> Describe:
-    """Elapsed time, method, objective, bound and gap, as far as they are known."""
-
-    def describe(last: Progress | None, seconds: float) -> str:
-        parts = [f"{seconds:6.1f} s"]
-        if last is None:
-            return "  ".join([*parts, "working"])
-        parts.append(last.method)
-        best = None if last.objective is None else f"objective {show(last.objective)}"
-        parts.append(best or "no plan yet")
-        if last.bound is not None and math.isfinite(last.bound):
-            parts.append(f"bound {show(last.bound)}")
-            if last.objective is not None and last.objective > 0:
-                gap = max(0.0, (last.objective - last.bound) / last.objective)
-                parts.append(f"gap {percent(gap)}")
-        return "  ".join(parts)
-
-    return describe
-
-
-def news(report: Progress) -> Any:
-    """What of a report is worth a line of its own."""
-    return (report.method, report.objective, report.bound)
-
-
-def goal_text(minimize: dict[str, float], digits: int = 6) -> Callable[[float], str]:
-    """How to write an objective: with its unit where it is one metric, else as a number."""
-    weighted = {name: weight for name, weight in minimize.items() if weight > 0}
-    if list(weighted.values()) == [1.0]:
-        (name,) = weighted
-        return lambda value: metric(name, value, digits)
-    return lambda value: number(value, digits)
+__all__ = ["meter_for", "shown"]
 
 
 def meter_for(session: Session, minimize: dict[str, float]) -> Meter:

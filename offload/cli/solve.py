@@ -113,11 +113,12 @@ def command(
         raise wrong("--no-save", "cannot be combined with --output", output, "give one of them")
 
     import offload
-    from offload.cli.answer import headline, result_json
+    from offload.cli.answer import result_json
     from offload.cli.progress import meter_for
     from offload.cli.running import run
     from offload.files import write_bytes
     from offload.plan_writing import result_text
+    from offload.wording import headline
 
     problem = offload.load(instance)
     target = None if no_save else output or f"{stem(instance, problem.name)}.plan.json"
@@ -168,11 +169,11 @@ def _show(session: Session, result: Result, saved: str | None, gantt: bool | Non
     from offload.cli.answer import (
         STYLES,
         conflict_lines,
-        headline,
         metric_lines,
         node_lines,
         run_line,
     )
+    from offload.wording import headline
 
     session.print(headline(result), style=STYLES.get(result.status))
     session.print(run_line(result))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from offload.errors import Issue, OffloadError
 
 __all__ = [
-    "amount", "check_writable", "describe", "duration", "goal", "method_names", "method_options",
-    "numbers", "one_standard_input", "size", "stem", "whole", "wrong",
+    "amount", "check_writable", "duration", "goal", "method_names", "method_options", "numbers",
+    "one_standard_input", "size", "stem", "whole", "wrong",
 ]  # fmt: skip
 
 _BYTES = {
@@ -211,13 +211,3 @@ def stem(path: str, problem_name: str) -> str:
     for ending in (".gz", ".json"):
         name = name.removesuffix(ending)
     return name or "instance"
-
-
-def describe(weights: Mapping[str, float]) -> str:
-    """A goal in words: ``latency``, or ``latency + 0.1 energy``."""
-    parts = [
-        name if weight == 1 else f"{weight:g} {name}"
-        for name, weight in weights.items()
-        if weight > 0
-    ]
-    return " + ".join(parts)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from offload.errors import OffloadError
+from offload.meters import in_notebook
 from offload.tiers import tiers_of
 from offload.units import METRIC_UNITS, prefixed
 
@@ -55,6 +56,11 @@ def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
     except ImportError:
         fix = "pip install 'offload[plot]'"
         raise OffloadError(f"pictures need matplotlib, which is not installed; {fix}") from None
+    if in_notebook():
+        from matplotlib import pyplot
+
+        # The kernel shows pyplot's figures under the cell, and closes them.
+        return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
     # No window and no global state: a figure that the caller shows or saves.
     return Figure(figsize=(width, height), layout="constrained").subplots()
 
