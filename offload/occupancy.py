@@ -53,10 +53,14 @@ def memory_over_time(plan: Plan) -> list[Steps]:
 def _over_time(plan: Plan, amount: FloatArray, base: FloatArray) -> list[Steps]:
     """Sums on each node of the amounts of parts that run.
 
-    Intervals that only touch do not overlap: each is shortened by the tolerance.
+    Intervals that only touch do not overlap: each is shortened by the tolerance. Those that are
+    not finite count for nothing.
     """
-    parts, near = plan.parts, _EQUAL * plan.metrics["latency"]
-    held = np.flatnonzero((parts.finish > parts.start + 2 * near) & (amount > 0))
+    parts = plan.parts
+    known = np.isfinite(parts.start) & np.isfinite(parts.finish) & (amount > 0)
+    near = _EQUAL * float(parts.finish[np.isfinite(parts.finish)].max(initial=0.0))
+    held = np.flatnonzero(known)
+    held = held[parts.finish[held] - parts.start[held] > 2 * near]
     held = held[np.argsort(parts.node[held], kind="stable")]
     bounds = np.searchsorted(parts.node[held], np.arange(len(base) + 1))
     found = []

@@ -58,6 +58,16 @@ def test_python_and_commands_of_the_tutorial_print_what_it_says(
     assert [line for line in shown if line not in lines] == []
 
 
+def test_python_of_the_guide_to_pictures_draws_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "instances").symlink_to(ROOT / "instances")
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks("docs/pictures.md", "python")
+    exec(compile(block, "docs/pictures.md", "exec"), {})
+    assert {path.name for path in tmp_path.glob("*.*")} == {"gantt.svg", "both.png"}
+
+
 def test_example_of_the_problem_class_has_the_value_it_states() -> None:
     text = offload.Problem.__doc__ or ""
     code = "\n".join(

@@ -25,9 +25,10 @@ from offload.units import percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["WIDE", "FrontLike", "front", "stairs"]
+__all__ = ["FrontLike", "front", "sight", "stairs"]
 
-WIDE = 20.0  # ratio of values from which an axis is logarithmic
+_WIDE = 20.0  # ratio of values from which an axis is logarithmic
+_FAR = 3.0  # of the range of values: bounds that lie further below are out of sight
 _MARGIN = 0.08  # of the range of values, on each side
 _GAPS = 30  # plans whose gaps are written beside them, at most
 
@@ -103,7 +104,8 @@ def front(front: FrontLike, ax: Axes | None = None) -> Axes:
     if front.knee is not None:
         handles.append(_knee(ax, values[front.knee]))
     handles += _stairs(ax, values, bounds) if flat else []
-    _gaps(ax, values, np.where(proved, np.nan, np.asarray(front.gaps, float)))
+    gaps = np.asarray(front.gaps, float)
+    _gaps(ax, values, np.where(proved | (gaps >= 1), np.nan, gaps))  # of 1 nothing is known
     ax.grid(alpha=0.3)
     legend(ax, handles)
     return ax
@@ -113,19 +115,26 @@ def _axes(ax: Axes, values: FloatArray, bounds: FloatArray) -> None:
     """Ranges that hold all plans and the bounds near them; logarithmic where values range far."""
     sides: Any = ((ax.set_xscale, ax.set_xlim), (ax.set_yscale, ax.set_ylim))
     for number, (scale, limit) in enumerate(sides):
-        both = np.concatenate([values[:, number], bounds[:, number]])
-        both = both[np.isfinite(both)]
-        if not len(both):
-            continue
-        low, high = float(both.min()), float(both.max())
-        known = values[:, number]
-        if len(known) and low > 0 and known.max() > WIDE * known.min():
-            scale("log")
-            margin = (high / low) ** _MARGIN
-            limit(low / margin, high * margin)
-        else:
-            margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
-            limit(low - margin, high + margin)
+        kind, low, high = sight(values[:, number], bounds[:, number])
+        if high > low:
+            scale(kind)
+            limit(low, high)
+
+
+def sight(own: FloatArray, least: FloatArray) -> tuple[str, float, float]:
+    """The kind and the ends of an axis of values and bounds; both ends are 0 without any."""
+    if len(own) and np.ptp(own):
+        least = least[least > own.min() - _FAR * np.ptp(own)]
+    both = np.concatenate([own, least])
+    both = both[np.isfinite(both)]
+    if not len(both):
+        return "linear", 0.0, 0.0
+    low, high = float(both.min()), float(both.max())
+    if len(own) and low > 0 and own.max() > _WIDE * own.min():
+        margin = (high / low) ** _MARGIN
+        return "log", low / margin, high * margin
+    margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
+    return "linear", low - margin, high + margin
 
 
 def _stairs(ax: Axes, values: FloatArray, bounds: FloatArray) -> list[Any]:

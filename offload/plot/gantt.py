@@ -18,9 +18,12 @@ from offload.plot.style import (
     ink,
     legend,
     points,
+    row_limit,
+    span_of,
     text_width,
     tiers_of,
-)  # fmt: skip
+    time_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,16 +64,15 @@ def gantt(
     Raises
     ------
     OffloadError
-        If matplotlib is not installed.
+        If matplotlib is not installed, or ``rows`` is below 1.
     """
-    if rows is None:
-        rows = _ROWS if ax is None else max(3, min(_ROWS, int(points(ax)[1] / _ROOM)))
-    drawn = chart(plan, rows, transfers)
+    span = span_of(plan)
+    drawn = chart(plan, row_limit(rows, ax, _ROWS, _ROOM), transfers)
     top, height = _heights(drawn.rows)
     total = float(top[-1] + height[-1]) if len(top) else 1.0
     ax = axes_of(ax, 10.0, 1.2 + _UNIT * max(total, 2.0))
-    size, unit = in_unit(plan.metrics["latency"])
-    end = max(plan.metrics["latency"] / size, 1e-12)
+    size, unit = in_unit(span)
+    end = max(span / size, 1e-12)
     names = [row.name for row in drawn.rows]
     across, up = points(ax, names)
     ax.set_xlim(0, end * 1.01)
@@ -89,11 +91,11 @@ def gantt(
         place.labels(drawn.holds, [GREY] * count, plan.transfer_name, across, up)
     for boundary in top[1:]:
         ax.axhline(boundary, color="#DDDDDD", linewidth=0.5, zorder=0)
-    ax.set_yticks(top + height / 2, names)
+    ax.set_yticks(top + height / 2, names, parse_math=False)
     for row, tick in zip(drawn.rows, ax.get_yticklabels(), strict=True):
         high = up * (1.0 if row.kind == "node" else 0.56)
         tick.set_fontsize(min(SMALL, max(_LEAST, 0.9 * high)))
-    ax.set_xlabel(f"time ({unit})" + _note(drawn))
+    time_axis(ax, unit, _note(drawn))
     used = {tiers[row.position] for row in drawn.rows if row.kind == "node"}
     _legend(ax, {tier: colour[tier] for tier in tiers_of(tiers) if tier in used}, drawn)
     return ax
@@ -129,6 +131,8 @@ class _Place:
         """Draw rectangles."""
         from matplotlib.collections import PolyCollection
 
+        if not len(shade):
+            return
         left, right, upper, lower = self.box(bars)
         x, y = np.stack([left, left, right, right], 1), np.stack([upper, lower, lower, upper], 1)
         corners: Any = np.stack([x, y], 2)  # an array is taken at once, a list bar by bar
@@ -159,17 +163,17 @@ class _Place:
 
 
 def _note(drawn: Chart) -> str:
-    """Which rows are left out, as a line of its own."""
+    """How many rows of how many are drawn, if not all."""
     shown = {kind: sum(row.kind == kind for row in drawn.rows) for kind in ("node", "link")}
     left_out = [
         f"{shown[kind]} of {count} {what}"
         for kind, count, what in (
             ("node", drawn.nodes, "nodes"),
-            ("link", drawn.links, "ways over links"),
+            ("link", drawn.links, "rows of links"),
         )
         if shown[kind] < count and (kind == "node" or shown[kind])
     ]
-    return f"\nthe busiest {' and '.join(left_out)} in use are drawn" if left_out else ""
+    return f"the busiest {', '.join(left_out)}" if left_out else ""
 
 
 def _legend(ax: Axes, tiers: dict[str, str], drawn: Chart) -> None:

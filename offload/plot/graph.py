@@ -26,7 +26,7 @@ from offload.plot.style import (
     points,
     text_width,
     tiers_of,
-)  # fmt: skip
+)
 from offload.problem import Problem
 from offload.tables import Lists
 

@@ -71,7 +71,7 @@ def stages(plan: Plan, ax: Axes | None = None) -> Axes:
     ax.axvline(end, color="black", linewidth=1.0, linestyle="--")
     ax.set_xlim(0, end * 1.04)
     ax.set_ylim(count - 0.4, -0.6)
-    ax.set_yticks(range(count), [name for name, *_ in rows], fontsize=SMALL)
+    ax.set_yticks(range(count), [name for name, *_ in rows], fontsize=SMALL, parse_math=False)
     ax.set_xlabel(f"load for each input ({unit}); the dashed line is the period")
     used = [t for t in tiers_of([n.tier for n in plan.problem.network.nodes])
             if t in set(table["tier"])]  # fmt: skip

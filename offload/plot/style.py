@@ -15,9 +15,12 @@ from offload.units import METRIC_UNITS, prefixed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from offload.plan import Plan
+
 __all__ = [
     "DASHES", "FILLS", "GREY", "LINES", "MARKERS", "SMALL", "axes_of", "bare", "colours", "in_unit",
-    "ink", "legend", "metric_axis", "objective_axis", "plain", "points", "text_width", "tiers_of",
+    "ink", "legend", "metric_axis", "objective_axis", "plain", "points", "row_limit", "span_of",
+    "text_width", "tiers_of", "time_axis",
 ]  # fmt: skip
 
 # Areas. Tol 2021, "Colour schemes" (SRON/EPS/TN/09-002), medium contrast: told apart by the
@@ -133,6 +136,23 @@ def plain(ax: Axes) -> None:
             axis.set_major_formatter(formatter)
 
 
+def span_of(plan: Plan) -> float:
+    """The last finish of a plan, in seconds.
+
+    Raises
+    ------
+    OffloadError
+        If it is not finite, so that there is no picture.
+    """
+    span = plan.metrics["latency"]
+    if not math.isfinite(span):
+        raise OffloadError(
+            f"plan: its latency is {span}, and times that are not finite cannot be drawn; "
+            "offload check names them"
+        )
+    return span
+
+
 # -- room and text -------------------------------------------------------------------------------
 
 
@@ -147,6 +167,15 @@ def points(ax: Axes, names: Sequence[str] = (), size: float = SMALL) -> tuple[fl
     return max(room[0], 0.3 * width), max(room[1], 0.3 * height)
 
 
+def row_limit(rows: int | None, ax: Axes | None, most: int, room: float) -> int:
+    """How many rows are drawn: those asked for, or up to ``most`` that have so many points each."""
+    if rows is not None:
+        if rows < 1:
+            raise OffloadError(f"rows: must be >= 1, got {rows}")
+        return rows
+    return most if ax is None else max(3, min(most, int(points(ax)[1] / room)))
+
+
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
     """Width of a text in points."""
@@ -157,19 +186,40 @@ def text_width(text: str, size: float) -> float:
     return float(width)
 
 
-def legend(ax: Axes, handles: Sequence[Any], title: str | None = None) -> None:
-    """A legend above the axes, of as many columns as fit their width."""
+def legend(ax: Axes, handles: Sequence[Any]) -> None:
+    """A legend above the axes, of as many columns as fit their width; a title stands above it."""
     if not handles:
         return
     wide = [text_width(str(handle.get_label()), SMALL) + 5 * SMALL for handle in handles]
     names = [label.get_text() for label in ax.get_yticklabels()]
     room = points(ax, [*names, _NUMBER])[0] if len(ax.get_yticks()) else points(ax)[0]
-    columns = len(wide) if sum(wide) <= room else int(room // max(wide))
-    ax.legend(
+    columns = max(1, len(wide) if sum(wide) <= room else int(room // max(wide)))
+    made = ax.legend(
         handles=list(handles), loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False,
-        ncols=max(1, columns), fontsize=SMALL, title=title,
-        title_fontsize=SMALL, alignment="left", borderaxespad=0.3,
+        ncols=columns, fontsize=SMALL, borderaxespad=0.3,
     )  # fmt: skip
+    for text in made.get_texts():
+        text.set_parse_math(False)  # a name may have dollars
+    _lift_title(ax, 2 + 1.6 * SMALL * -(-len(handles) // columns))
+
+
+def _lift_title(ax: Axes, height: float) -> None:
+    """Have a title so many points higher, whenever it is set.
+
+    Titles avoid axes within axes, and those alone: some that show nothing stand there.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    up = ScaledTranslation(0, height / 72, ax.figure.dpi_scale_trans)
+    ax.inset_axes((0, 1, 1, 1e-6), transform=ax.transAxes + up).set_axis_off()
+
+
+def time_axis(ax: Axes, unit: str, note: str = "") -> None:
+    """Name the axis of times, and below it write what a reader has to know."""
+    if note:
+        ax.set_xlabel(f"time ({unit})\n{note}", fontsize=SMALL)
+    else:
+        ax.set_xlabel(f"time ({unit})")
 
 
 def bare(ax: Axes) -> None:

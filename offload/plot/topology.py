@@ -40,6 +40,9 @@ _FEW = 4  # nodes of a column whose texts may stand on different sides
 _LABELS = 30  # links that carry bytes, up to which they say how many
 
 
+_Forms = tuple[str, ...]  # texts of one meaning, shorter and shorter
+
+
 def topology(problem: Problem, plan: Plan | None = None, ax: Axes | None = None) -> Axes:
     """Draw nodes by tier and the links between them; a network of one tier as a circle.
 
@@ -74,15 +77,16 @@ def topology(problem: Problem, plan: Plan | None = None, ax: Axes | None = None)
     shade = colours(tiers)
     faces = ["white" if off else shade[node.tier] for node, off in zip(nodes, idle, strict=True)]
     relay = np.array([node.slots == 0 for node in nodes], bool)
-    canvas.nodes(texts, faces, relay)
+    canvas.nodes(faces, relay)
     handles = canvas.links(moved)
     legend(canvas.ax, [*_kinds(idle & ~relay, relay), *handles])
     return canvas.ax
 
 
-def _loads(problem: Problem, plan: Plan | None) -> tuple[list[str], Any, FloatArray]:
-    """The text of each node, whether it is idle, and the bytes that each link carries."""
-    texts, moved = [node.id for node in problem.network.nodes], np.zeros(len(problem.network.links))
+def _loads(problem: Problem, plan: Plan | None) -> tuple[list[_Forms], Any, FloatArray]:
+    """The texts of each node, whether it is idle, and the bytes that each link carries."""
+    texts: list[_Forms] = [(node.id,) * 3 for node in problem.network.nodes]
+    moved = np.zeros(len(problem.network.links))
     idle = np.array([node.slots == 0 for node in problem.network.nodes], bool)
     if plan is None:
         return texts, idle, moved
@@ -93,7 +97,9 @@ def _loads(problem: Problem, plan: Plan | None) -> tuple[list[str], Any, FloatAr
         idle[k] = not many
         if many:
             share = f"{100 * busy:.0f} %" if busy >= 0.01 else "<1 %"
-            texts[k] += f": {count(many, 'task')}, {share} busy"
+            name = texts[k][-1]
+            long = f"{name}: {count(many, 'task')}, {share} busy"
+            texts[k] = long, f"{name} ({many})", name
     np.add.at(moved, problem.tables.routes.arc_link, table.links["bytes"].to_numpy())
     return texts, idle, moved
 
@@ -116,12 +122,12 @@ def _kinds(idle: Any, relay: Any) -> list[Any]:
 class _Canvas:
     """Axes in points, and what is taken on them."""
 
-    def __init__(self, ax: Axes | None, places: Places, texts: Sequence[str]) -> None:
-        wide = np.array([text_width(text, _TEXT) for text in texts])
-        left, inner, right = (
-            float(wide[places.side == side].max(initial=0.0)) for side in (-1, 0, 1)
-        )
-        left, right = (max(width + 14, inner / 2 + 4, 30.0) for width in (left, right))
+    def __init__(self, ax: Axes | None, places: Places, texts: Sequence[_Forms]) -> None:
+        self.texts = list(texts)
+        left, inner, right = _margins(places.side, self.texts)
+        if ax is not None and left + right > 0.5 * points(ax)[0]:
+            self.texts = [forms[1:] for forms in texts]
+            left, inner, right = _margins(places.side, self.texts)
         self.rows, self.columns = places.y.max(initial=0.0), places.x.max(initial=0.0)
         if ax is None:
             # Texts above nodes of columns that are next to each other must not meet.
@@ -160,9 +166,9 @@ class _Canvas:
             if number:
                 edge = (self.at[tier == number - 1, 0].max() + x.min()) / 2
                 self.ax.axvline(edge, color="#CCCCCC", linewidth=0.8, linestyle=":", zorder=0)
-        self.ax.set_xticks(ticks, list(names))
+        self.ax.set_xticks(ticks, list(names), parse_math=False)
 
-    def nodes(self, texts: Sequence[str], faces: Sequence[str], relay: Any) -> None:
+    def nodes(self, faces: Sequence[str], relay: Any) -> None:
         """Markers, and texts where there is room for them."""
         for marker, chosen, size in (("o", ~relay, self.size), ("s", relay, 0.6 * self.size)):
             if chosen.any():
@@ -176,15 +182,17 @@ class _Canvas:
             self.labels.take(x, y, self.size, self.size)
         away = self.size / 2 + 3
         up = away + 0.6 * _TEXT
-        for text, (x, y), side in zip(texts, self.at.tolist(), self.side.tolist(), strict=True):
-            for shown in (text, text.split(": ")[0]):
-                out = away + text_width(shown, _TEXT) / 2 + 2
-                spots = [(x + side * out, y)] if side else self._calmer(x, y, up, 2 * out)
-                if any(self._text(shown, left, top, _TEXT) for left, top in spots):
+        for forms, (x, y), side in zip(
+            self.texts, self.at.tolist(), self.side.tolist(), strict=True
+        ):
+            for shown in forms:
+                wide = text_width(shown, _TEXT)
+                shifts = [(side * (away + 2), 0.0)] if side else self._calmer(x, y, up, wide)
+                if any(self._text(shown, x, y, _TEXT, shift, side) for shift in shifts):
                     break
 
     def _calmer(self, x: float, y: float, up: float, width: float) -> list[tuple[float, float]]:
-        """Places above and below a node, that where fewer lines pass first.
+        """Shifts to above and below a node, that to where fewer lines pass first.
 
         Nodes of a long column have their texts on the same side.
         """
@@ -195,7 +203,7 @@ class _Canvas:
             int((np.abs(line[:, None] - (heights + shift)) < 0.7 * _TEXT).sum())
             for shift in (-up, up)
         )
-        return [(x, y - up), (x, y + up)] if above <= below else [(x, y + up), (x, y - up)]
+        return [(0.0, -up), (0.0, up)] if above <= below else [(0.0, up), (0.0, -up)]
 
     def links(self, moved: FloatArray) -> list[Any]:
         """Lines, as wide as their bytes; entries of the legend that say how wide that is."""
@@ -239,18 +247,34 @@ class _Canvas:
     def _amount(self, text: str, line: FloatArray) -> None:
         """A text on a line, where it meets no other."""
         for x, y in _along(line, np.array([0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8])).tolist():
-            if self._text(text, x, y, SMALL - 1.5):
+            if self._text(text, x, y, SMALL - 1):
                 return
 
-    def _text(self, text: str, x: float, y: float, size: float) -> bool:
-        """Write a text where there is room for it, and say whether there was."""
-        if not self.labels.fits(text, size, x, y):
+    def _text(
+        self, text: str, x: float, y: float, size: float,
+        shift: tuple[float, float] = (0.0, 0.0), side: int = 0,
+    ) -> bool:  # fmt: skip
+        """Write a text beside a point where there is room for it, and say whether there was.
+
+        ``side`` is where of the point it begins (right, 1) or ends (left, -1); 0 is its middle.
+        """
+        middle = x + shift[0] + side * text_width(text, size) / 2
+        if not self.labels.fits(text, size, middle, y + shift[1]):
             return False
-        self.ax.text(
-            x, y, text, ha="center", va="center", fontsize=size, zorder=4, parse_math=False,
+        self.ax.annotate(
+            text, (x, y), xytext=(shift[0], -shift[1]), textcoords="offset points",
+            ha=("center", "left", "right")[side], va="center", fontsize=size, zorder=4,
+            parse_math=False,
             bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
         )  # fmt: skip
         return True
+
+
+def _margins(side: Any, texts: Sequence[Sequence[str]]) -> tuple[float, float, float]:
+    """Room on the left of the nodes, the widest text above one, and room on the right; points."""
+    wide = np.array([text_width(forms[0], _TEXT) for forms in texts])
+    left, inner, right = (float(wide[side == at].max(initial=0.0)) for at in (-1, 0, 1))
+    return max(left + 14, inner / 2 + 4, 30.0), inner, max(right + 14, inner / 2 + 4, 30.0)
 
 
 def _along(line: FloatArray, shares: FloatArray) -> FloatArray:

@@ -17,7 +17,10 @@ from offload.plot.style import (
     in_unit,
     legend,
     points,
+    row_limit,
+    span_of,
     tiers_of,
+    time_axis,
 )
 from offload.units import number, quantity
 
@@ -62,8 +65,9 @@ def load(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
     Raises
     ------
     OffloadError
-        If matplotlib is not installed.
+        If matplotlib is not installed, or ``rows`` is below 1.
     """
+    span_of(plan)
     nodes, used = plan.problem.network.nodes, slots_over_time(plan)
     shade = colours([node.tier for node in nodes])
     busy = plan.measured.node_load[0]
@@ -75,11 +79,11 @@ def load(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
         )
         for k in chosen
     ]  # fmt: skip
-    ax = _draw(plan, ax, drawn, "most in use /\nslots of the node")
+    note = _note(len(drawn), sum(steps.peak > 0 for steps in used), "run something")
+    ax = _draw(plan, ax, drawn, "most in use /\nslots of the node", note)
     tiers = tiers_of([node.tier for node in nodes])
     found = {nodes[k].tier for k in chosen}
     _finish(ax, [(shade[tier], tier) for tier in tiers if tier in found], drawn, "slots")
-    _note(ax, len(drawn), sum(steps.peak > 0 for steps in used), "run something")
     return ax
 
 
@@ -103,8 +107,9 @@ def memory(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
     Raises
     ------
     OffloadError
-        If matplotlib is not installed.
+        If matplotlib is not installed, or ``rows`` is below 1.
     """
+    span_of(plan)
     nodes, used = plan.problem.network.nodes, memory_over_time(plan)
     peak = np.array([steps.peak for steps in used])
     capacity = plan.problem.tables.memory_capacity
@@ -115,30 +120,28 @@ def memory(plan: Plan, ax: Axes | None = None, rows: int | None = None) -> Axes:
         limit = "unlimited" if np.isinf(capacity[k]) else quantity(float(capacity[k]), "B", 3)
         name = f"{nodes[k].id}  {quantity(float(peak[k]), 'B', 3)} / {limit}"
         drawn.append(_Row(name, float(capacity[k]), used[k], _RUNNING))
-    ax = _draw(plan, ax, drawn, "most in use /\nmemory of the node")
+    note = _note(len(drawn), int((peak > 0).sum()), "use memory")
+    ax = _draw(plan, ax, drawn, "most in use /\nmemory of the node", note)
     kinds = [(_RUNNING, "running")] if any(row.steps.peak > row.steps.base for row in drawn) else []
     kinds += [(_RESIDENT, "resident")] if any(row.steps.base > 0 for row in drawn) else []
     _finish(ax, kinds, drawn, "memory")
-    _note(ax, len(drawn), int((peak > 0).sum()), "use memory")
     return ax
 
 
 def _chosen(peak: FloatArray, order: FloatArray, ax: Axes | None, rows: int | None) -> list[int]:
     """Nodes that are drawn, in the order of the file."""
-    most = rows
-    if most is None:
-        most = _ROWS if ax is None else max(3, min(_ROWS, int(points(ax)[1] / _LEAST)))
+    most = row_limit(rows, ax, _ROWS, _LEAST)
     used = np.flatnonzero(peak > 0)
     best = used[np.lexsort((used, -peak[used], -order[used]))[:most]]
     return sorted(best.tolist())
 
 
-def _draw(plan: Plan, ax: Axes | None, rows: Sequence[_Row], what: str) -> Axes:
+def _draw(plan: Plan, ax: Axes | None, rows: Sequence[_Row], what: str, note: str) -> Axes:
     """Each row's steps, from its base line at a whole number upwards."""
     from matplotlib.collections import LineCollection, PolyCollection
 
     ax = axes_of(ax, 9.0, 1.2 + _UNIT * max(len(rows), 2))
-    end = plan.metrics["latency"]
+    end = span_of(plan)
     size, unit = in_unit(end)
     shapes: list[Any] = []
     shades, limits = [], []
@@ -181,7 +184,7 @@ def _draw(plan: Plan, ax: Axes | None, rows: Sequence[_Row], what: str) -> Axes:
         fontsize=min(SMALL, max(5.0, 0.85 * pitch)), parse_math=False,
     )  # fmt: skip
     ax.set_ylabel(what, fontsize=SMALL)
-    ax.set_xlabel(f"time ({unit})")
+    time_axis(ax, unit, note)
     return ax
 
 
@@ -205,8 +208,8 @@ def _finish(ax: Axes, kinds: Sequence[tuple[str, str]], rows: Sequence[_Row], wh
     legend(ax, handles)
 
 
-def _note(ax: Axes, drawn: int, count: int, verb: str) -> None:
-    if drawn < count:
-        ax.set_xlabel(f"{ax.get_xlabel()}\n{drawn} of {count} nodes that {verb} are drawn")
-    elif not count:
-        ax.set_xlabel(f"{ax.get_xlabel()}\nno nodes {verb}")
+def _note(drawn: int, count: int, verb: str) -> str:
+    """How many nodes of how many are drawn, if not all."""
+    if not count:
+        return f"no nodes {verb}"
+    return f"{drawn} of {count} nodes that {verb}" if drawn < count else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offload.arrays import FloatArray
-from offload.plot.front import WIDE, stairs
+from offload.plot.front import sight, stairs
 from offload.plot.interactive.figures import figure, label, plotly
 from offload.plot.style import FILLS, GREY, LINES, metric_axis
 from offload.units import metric, percent
@@ -51,9 +51,10 @@ def front(front: Front) -> Any:
     sizes = np.array([size for size, _ in scales])
     values, bounds = values / sizes, bounds[np.isfinite(bounds).all(axis=1)] / sizes
     axes: list[dict[str, Any]] = [{"title": {"text": title}} for _, title in scales]
-    for axis, column in zip(axes, values.T, strict=True):
-        if len(column) and column.min() > 0 and column.max() > WIDE * column.min():
-            axis["type"] = "log"
+    for number, axis in enumerate(axes):
+        kind, *ends = sight(values[:, number], bounds[:, number])
+        if ends[1] > ends[0]:
+            axis |= {"type": kind, "range": np.log10(ends) if kind == "log" else ends}
     plans = _plan_traces(front, values)
     if count == 2:
         border = _border_traces(values, bounds)
@@ -95,7 +96,7 @@ def _texts(front: Front) -> list[str]:
         lines += [f"{name} {metric(name, value)}"
                   for name, value in zip(front.metrics, row, strict=True)]  # fmt: skip
         gap = float(front.gaps[p])
-        known = f", gap {percent(gap)}" if np.isfinite(gap) and not front.proved[p] else ""
+        known = f", gap {percent(gap)}" if gap < 1 and not front.proved[p] else ""
         lines.append(("proved" if front.proved[p] else "not proved") + known)
         method = front.plans[p].result.get("method")
         lines += [f"by {label(str(method))}"] if method else []
