@@ -63,9 +63,10 @@ def test_python_of_the_guide_to_pictures_draws_them(
 ) -> None:
     (tmp_path / "instances").symlink_to(ROOT / "instances")
     monkeypatch.chdir(tmp_path)
-    (block,) = blocks("docs/pictures.md", "python")
-    exec(compile(block, "docs/pictures.md", "exec"), {})
-    assert {path.name for path in tmp_path.glob("*.*")} == {"gantt.svg", "both.png"}
+    for block in blocks("docs/pictures.md", "python"):
+        exec(compile(block, "docs/pictures.md", "exec"), {})
+    drawn = {"gantt.svg", "both.png", "gantt.html", "network.html"}
+    assert {path.name for path in tmp_path.glob("*.*")} == drawn
 
 
 def test_example_of_the_problem_class_has_the_value_it_states() -> None:
