@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Sweep", "SweepProgress", "sweep"]
 
 MOST = 100_000  # rows
+_ROW = "row"  # name of the index, as long as it has the numbers of the rows
 
 
 class Sweep(pd.DataFrame):
@@ -35,22 +36,29 @@ class Sweep(pd.DataFrame):
 
     Attributes
     ----------
-    results : dict of row label to Result
-        What each row's solve answered: ``frame.results[3].plan``.
+    results : dict of row number to Result
+        What each row's solve answered: ``frame.results[3].plan``. The index, named "row", has the
+        numbers, also where rows are left out or sorted. A pickled table has no results.
     """
 
     _metadata: ClassVar[list[str]] = ["results"]
-    results: dict[int, Result]
+    results: dict[int, Result] = {}  # noqa: RUF012 (replaced, never changed)
 
     @property
     def _constructor(self) -> type[Sweep]:
         return Sweep
 
+    def __getstate__(self) -> Any:
+        """Without the answers, which hold what stays in one process."""
+        state: Any = super().__getstate__()
+        return {key: value for key, value in state.items() if key != "results"}
+
     @property
     def plans(self) -> dict[int, Plan]:
-        """The plan of each row that has one, by the row's label."""
-        answers = getattr(self, "results", None) or {}
-        kept = ((row, answers[row].plan) for row in self.index if row in answers)
+        """The plan of each row that has one, by its number; none once rows have new numbers."""
+        if self.index.name != _ROW:
+            return {}
+        kept = ((row, self.results[row].plan) for row in self.index if row in self.results)
         return {row: plan for row, plan in kept if plan is not None}
 
     def plot_sweep(self, ax: Axes | None = None) -> Axes:
@@ -364,7 +372,7 @@ def _table(
         *(axis.path for axis in axes), "status", "method", "objective", "bound", "gap", "stopped",
         *METRICS, "placement", "moved", "seconds", "reason",
     ]  # fmt: skip
-    table = Sweep(rows, columns=columns, index=sorted(results))
+    table = Sweep(rows, columns=columns, index=pd.Index(sorted(results), name=_ROW))
     numbers = dict.fromkeys(("objective", "bound", "gap", *METRICS, "seconds"), float)
     table = Sweep(table.astype({**numbers, "placement": "Int64", "moved": "Int64"}))
     table.results = dict(results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from itertools import pairwise
 from typing import Any
@@ -54,6 +55,11 @@ def test_each_row_has_its_plan_that_holds_for_its_own_instance() -> None:
         assert plan.problem.network.links[0].bandwidth == frame[BANDWIDTH].iloc[row]
         assert frame.results[row].objective == frame["objective"].iloc[row]
     assert list(frame[frame["moved"] == 1].plans) == [1]  # rows that are left keep theirs
+    assert frame[1:].reset_index().plans == {}
+    stored = pickle.loads(pickle.dumps(frame))
+    pd.testing.assert_frame_equal(pd.DataFrame(stored), pd.DataFrame(frame))
+    assert (stored.plans, stored.attrs) == ({}, frame.attrs)
+    assert pd.concat([frame, frame]).results == {}
 
 
 def test_a_grid_has_all_combinations_and_zip_the_pairs() -> None:
