@@ -20,7 +20,8 @@ from offload.features import goal_of
 from offload.instance_fields import Factor, changed, field_of, read_value
 from offload.plan import Plan, Progress, Result
 from offload.problem import METRICS, Problem
-from offload.solver import GAP, solve
+from offload.solver import GAP
+from offload.warm_starts import warm_solve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -300,7 +301,7 @@ class _Walk:
             self._told(row, progress)
 
         try:
-            return solve(
+            return warm_solve(
                 self.problems[row], start=start, explain=0, **settings,
                 on_progress=None if self._tell is None else tell,
             )  # fmt: skip

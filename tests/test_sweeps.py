@@ -18,6 +18,7 @@ from offload import Edge, Graph, Link, Network, Node, Problem, SweepProgress, Ta
 from offload.carrying import carried, moved
 from offload.features import FEATURES
 from offload.instance_fields import changed
+from offload.registry import entries
 
 BANDWIDTH, SPEED = "network.links[dev-edge].bandwidth", "network.nodes[edge].speed"
 
@@ -206,6 +207,18 @@ def test_any_instance_can_be_swept_and_every_plan_holds() -> None:
             assert offload.check(plan.problem, plan) == []
             held += 1
     assert held > 15
+
+
+@pytest.mark.parametrize("method", sorted(entries()))
+def test_every_method_can_be_swept(method: str) -> None:
+    aim = "period" if method == "stages" else "latency"
+    frame = offload.sweep(offloading(), {BANDWIDTH: [1e6, 1e7]}, method, aim, time_limit=1)
+    assert frame["objective"].notna().all()
+    for row, plan in frame.plans.items():
+        assert offload.check(plan.problem, plan) == []
+        alone = offload.solve(plan.problem, method, aim, time_limit=1, explain=0)
+        if alone.objective is not None:
+            assert frame["objective"].iloc[row] <= alone.objective * (1 + 1e-9)
 
 
 def test_plans_that_split_tasks_are_swept_without_a_start() -> None:
