@@ -110,7 +110,7 @@ def test_no_row_is_worse_than_a_neighbour_s_plan_in_its_place() -> None:
 
 
 def test_more_bandwidth_on_the_only_route_never_costs() -> None:
-    for seed in range(6):
+    for seed in range(4):
         problem = draw_problem(seed, ("memory", "allow", "slots"), tasks=(3, 6), nodes=(2, 2))
         if not any(link.bandwidth for link in problem.network.links):
             continue
@@ -193,7 +193,7 @@ def test_a_feature_that_some_rows_alone_use_is_a_row_that_says_so() -> None:
 
 def test_any_instance_can_be_swept_and_every_plan_holds() -> None:
     held = 0
-    for seed in range(14):
+    for seed in range(9):
         problem = draw_problem(seed, FEATURES, tasks=(1, 6), nodes=(2, 3))
         if not any(link.bandwidth for link in problem.network.links):
             continue
@@ -206,7 +206,7 @@ def test_any_instance_can_be_swept_and_every_plan_holds() -> None:
         for plan in frame.plans.values():
             assert offload.check(plan.problem, plan) == []
             held += 1
-    assert held > 15
+    assert held > 8
 
 
 @pytest.mark.parametrize("method", sorted(entries()))
