@@ -6,18 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from offload.bounds import relative_gap
 from offload.carrying import carried, moved, same_placement
-from offload.errors import Issue, OffloadError, Unsupported
+from offload.errors import Unsupported
 from offload.features import goal_of
-from offload.instance_fields import Factor, changed, field_of, read_value
+from offload.grids import Grid
+from offload.instance_fields import changed
 from offload.plan import Plan, Progress, Result
 from offload.problem import METRICS, Problem
 from offload.solver import GAP
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Sweep", "SweepProgress", "sweep"]
 
-MOST = 100_000  # rows
 _ROW = "row"  # name of the index, as long as it has the numbers of the rows
 
 
@@ -89,15 +87,6 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any]
     seconds: float
     last: Progress | None = None
-
-
-class _Axis(NamedTuple):
-    """One path with its values as numbers, and as they go into the instance."""
-
-    path: str
-    shown: tuple[Any, ...]
-    values: tuple[Any, ...]
-    factors: bool
 
 
 def sweep(
@@ -161,107 +150,29 @@ def sweep(
 
     Notes
     -----
-    Rows are solved along the grid in turns, so that neighbours differ in one value; each starts
-    from the plan before it, re-timed under the changed values where it holds there. Then the other
-    way round: a row without a proof takes over a neighbour's placement where that is better. A
-    heuristic's row is thus the best of its own plan and of its neighbours' ones.
+    Rows are solved along the grid to and fro; each starts from the best plan of its neighbours
+    (those that differ by one step of one value) that are solved already, re-timed under its own
+    values where it holds there. In the end a row without a proof takes over a neighbour's plan
+    where that is better, through the grid and back. A heuristic's row is thus the best of its own
+    plan and its neighbours' ones.
     """
     goal = goal_of(problem, minimize, limits)
     base = problem.replace(minimize=goal.minimize, limits=goal.limits)
-    axes = [_axis(base, path, values) for path, values in _checked(changes).items()]
-    combinations = _combinations(axes, combine)
-    given = [
-        {axis.path: axis.values[k] for axis, k in zip(axes, row, strict=True)}
-        for row in combinations
-    ]
-    problems = [changed(base, values) for values in given]  # all errors before the first solve
-    walk = _Walk(problems, given, on_progress, GAP if gap is None else gap)
+    grid = Grid(base, changes, combine)
+    problems = [changed(base, values) for values in grid.given]  # all errors before any solve
+    walk = _Walk(problems, grid, on_progress, GAP if gap is None else gap)
     settings = {
         "method": method, "time_limit": time_limit, "work_limit": work_limit, "gap": gap,
         "threads": threads, "seed": seed, "options": options, "cancel": cancel,
     }  # fmt: skip
-    walk.solve(_order(axes, combinations, combine), settings)
-    table = _table(walk.results, axes, combinations)
+    walk.solve(settings)
+    table = _table(walk.results, grid)
     table.attrs.update(
-        minimize=dict(goal.minimize), limits=dict(goal.limits), paths=[axis.path for axis in axes],
-        factors=[axis.path for axis in axes if axis.factors], combine=combine,
+        minimize=dict(goal.minimize), limits=dict(goal.limits), paths=[axis.path for axis in grid.axes],
+        factors=[axis.path for axis in grid.axes if axis.factors], combine=combine,
         complete=len(walk.results) == len(problems),
     )  # fmt: skip
     return table
-
-
-# -- what is swept ---------------------------------------------------------------------------------
-
-
-def _wrong(place: str, message: str, found: Any, fix: str) -> OffloadError:
-    return OffloadError(str(Issue(place, message, found, fix)))
-
-
-def _checked(changes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """The values of each path as lists."""
-    if not isinstance(changes, Mapping) or not changes:
-        fix = 'write for example {"network.links[SRC-DST].bandwidth": [1e6, 1e7]}'
-        raise _wrong("changes", "must map paths to values", changes, fix)
-    made = {}
-    for path, values in changes.items():
-        listed = not isinstance(values, str | Mapping) and hasattr(values, "__iter__")
-        found = list(values) if listed else []
-        if not found:
-            raise _wrong(path, "needs a list of values", values, "write for example [1e6, 1e7]")
-        made[path] = found
-    return made
-
-
-def _axis(problem: Problem, path: str, values: list[Any]) -> _Axis:
-    field_of(problem, path)
-    read = [read_value(value) for value in values]
-    factors = [isinstance(value, Factor) for value in read]
-    if any(factors) and not all(factors):
-        found = values[factors.index(False)]
-        fix = 'give all as numbers, or all as factors such as "x0.5"'
-        raise _wrong(path, "mixes factors and values", found, fix)
-    shown = tuple(value.number if isinstance(value, Factor) else value for value in read)
-    given = tuple(value.text if isinstance(value, Factor) else value for value in read)
-    return _Axis(path, shown, given, all(factors))
-
-
-def _combinations(axes: list[_Axis], combine: str) -> list[tuple[int, ...]]:
-    """For each row, which value of each path it has."""
-    lengths = [len(axis.values) for axis in axes]
-    if combine == "grid":
-        rows = int(np.prod(lengths))
-        if rows > MOST:
-            raise _wrong("changes", f"more than {MOST} rows", rows, "give fewer values")
-        return list(product(*map(range, lengths)))
-    if combine != "zip":
-        raise _wrong("combine", "must be 'grid' or 'zip'", combine, "write 'grid'")
-    if len(set(lengths)) > 1:
-        found = {axis.path: len(axis.values) for axis in axes}
-        fix = "give each path as many, or write combine='grid'"
-        raise _wrong("changes", "all paths need equally many values", found, fix)
-    return [(k,) * len(axes) for k in range(lengths[0])]
-
-
-def _order(axes: list[_Axis], combinations: list[tuple[int, ...]], combine: str) -> list[int]:
-    """Rows in the order in which they are solved: neighbours differ in one value, by little."""
-    if combine == "zip":
-        return list(range(len(combinations)))
-    ranks = [np.argsort(_sortable(axis.shown), kind="stable").tolist() for axis in axes]
-    walk: list[tuple[int, ...]] = [()]
-    for rank in ranks:  # each axis to and fro, the last one fastest
-        walk = [
-            (*head, k) for n, head in enumerate(walk) for k in (rank if n % 2 == 0 else rank[::-1])
-        ]
-    number = {row: n for n, row in enumerate(combinations)}
-    return [number[row] for row in walk]
-
-
-def _sortable(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Values by size; null is unlimited, and texts stay as they come."""
-    kept = [np.inf if value is None else value for value in values]
-    if any(isinstance(value, str) for value in kept):
-        return np.arange(len(kept), dtype=float)
-    return np.array(kept, float)
 
 
 # -- solving ---------------------------------------------------------------------------------------
@@ -271,30 +182,38 @@ class _Walk:
     """Solves the rows one after another, each from the plan before."""
 
     def __init__(
-        self, problems: list[Problem], given: list[dict[str, Any]],
+        self, problems: list[Problem], grid: Grid,
         tell: Callable[[SweepProgress], object] | None, target: float,
     ) -> None:  # fmt: skip
-        self.problems, self.given, self.target = problems, given, target
+        self.problems, self.grid, self.target = problems, grid, target
         self.results: dict[int, Result] = {}
         self._tell, self._began = tell, time.monotonic()
 
-    def solve(self, order: list[int], settings: dict[str, Any]) -> None:
-        """All rows in this order; then what a neighbour found, the other way round."""
+    def solve(self, settings: dict[str, Any]) -> None:
+        """All rows, neighbours after one another; then what later neighbours found, and back."""
         cancel: threading.Event | None = settings["cancel"]
-        known: Plan | None = None
+        order, last = self.grid.order, None
         for row in order:
             if cancel is not None and cancel.is_set():
                 break
             self._told(row, None)
-            start = None if known is None else carried(known, self.problems[row])
-            result = self._solve(row, start, settings)
+            result = self._solve(row, self._start(row, last), settings)
             if result.stopped == "cancelled" and result.plan is None:
                 break
             self.results[row] = result
-            known = result.plan or known
-        for row, neighbour in zip(order[-2::-1], order[:0:-1], strict=True):
-            if row in self.results and neighbour in self.results:
-                self._improve(row, self.results[neighbour].plan)
+            last = result.plan or last
+        if len(self.results) == len(order):
+            for row in (*order[::-1], *order):
+                for neighbour in self.grid.neighbours(row):
+                    self._improve(row, self.results[neighbour].plan)
+
+    def _start(self, row: int, last: Plan | None) -> Plan | None:
+        """The best plan of a row's neighbours in its place; the last one where they have none."""
+        solved = [self.results[n].plan for n in self.grid.neighbours(row) if n in self.results]
+        known = [plan for plan in solved if plan is not None] or ([] if last is None else [last])
+        found = [carried(plan, self.problems[row]) for plan in known]
+        held = [plan for plan in found if plan is not None]
+        return min(held, key=lambda plan: plan.objective(), default=None)
 
     def _solve(self, row: int, start: Plan | None, settings: dict[str, Any]) -> Result:
         def tell(progress: Progress) -> None:
@@ -317,7 +236,7 @@ class _Walk:
     def _told(self, row: int, last: Progress | None) -> None:
         if self._tell is not None:
             self._tell(SweepProgress(
-                done=len(self.results), rows=len(self.problems), values=self.given[row],
+                done=len(self.results), rows=len(self.problems), values=self.grid.given[row],
                 seconds=time.monotonic() - self._began, last=last,
             ))  # fmt: skip
 
@@ -347,13 +266,11 @@ class _Walk:
 # -- the table -------------------------------------------------------------------------------------
 
 
-def _table(
-    results: dict[int, Result], axes: list[_Axis], combinations: list[tuple[int, ...]]
-) -> Sweep:
+def _table(results: dict[int, Result], grid: Grid) -> Sweep:
     rows, placements, before = [], list[Plan](), None
     for number in sorted(results):
         result, plan = results[number], results[number].plan
-        values = {a.path: a.shown[k] for a, k in zip(axes, combinations[number], strict=True)}
+        values = grid.shown(number)
         place = None
         if plan is not None:
             place = next((n for n, p in enumerate(placements) if same_placement(p, plan)), None)
@@ -370,7 +287,7 @@ def _table(
         })  # fmt: skip
         before = plan or before
     columns = [
-        *(axis.path for axis in axes), "status", "method", "objective", "bound", "gap", "stopped",
+        *(axis.path for axis in grid.axes), "status", "method", "objective", "bound", "gap", "stopped",
         *METRICS, "placement", "moved", "seconds", "reason",
     ]  # fmt: skip
     table = Sweep(rows, columns=columns, index=pd.Index(sorted(results), name=_ROW))
