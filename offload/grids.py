@@ -48,8 +48,8 @@ class Grid:
 
     Attributes
     ----------
-    axes
-        The paths with their values.
+    axes, paths
+        The paths with their values, and without.
     rows : list of tuples
         For each row, which value of each path it has.
     """
@@ -58,6 +58,7 @@ class Grid:
         self, problem: Problem, changes: Mapping[str, Sequence[Any]], combine: str
     ) -> None:
         self.axes = [_axis(problem, path, values) for path, values in _checked(changes).items()]
+        self.paths = [axis.path for axis in self.axes]
         self.combine = combine
         self.rows = _combinations(self.axes, combine)
 

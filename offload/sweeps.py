@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sweep", "SweepProgress", "sweep"]
 
+_TURNS = 6  # at most, in which rows take over what their neighbours have
+_ROUNDING = 1e-9  # relative difference of objectives that is none
 _ROW = "row"  # name of the index, as long as it has the numbers of the rows
 
 
@@ -168,7 +170,7 @@ def sweep(
     walk.solve(settings)
     table = _table(walk.results, grid)
     table.attrs.update(
-        minimize=dict(goal.minimize), limits=dict(goal.limits), paths=[axis.path for axis in grid.axes],
+        minimize=dict(goal.minimize), limits=dict(goal.limits), paths=grid.paths,
         factors=[axis.path for axis in grid.axes if axis.factors], combine=combine,
         complete=len(walk.results) == len(problems),
     )  # fmt: skip
@@ -203,9 +205,11 @@ class _Walk:
             self.results[row] = result
             last = result.plan or last
         if len(self.results) == len(order):
-            for row in (*order[::-1], *order):
-                for neighbour in self.grid.neighbours(row):
-                    self._improve(row, self.results[neighbour].plan)
+            for turn in range(_TURNS):
+                rows = order if turn % 2 else order[::-1]
+                better = [self._improve(row, n) for row in rows for n in self.grid.neighbours(row)]
+                if not any(better):
+                    break
 
     def _start(self, row: int, last: Plan | None) -> Plan | None:
         """The best plan of a row's neighbours in its place; the last one where they have none."""
@@ -240,17 +244,17 @@ class _Walk:
                 seconds=time.monotonic() - self._began, last=last,
             ))  # fmt: skip
 
-    def _improve(self, row: int, plan: Plan | None) -> None:
-        """Give a row without a proof the placement of a neighbour, where that is better there."""
-        result = self.results[row]
+    def _improve(self, row: int, neighbour: int) -> bool:
+        """Give a row without a proof the plan of a neighbour, where that is better there."""
+        result, plan = self.results[row], self.results[neighbour].plan
         if plan is None or result.status not in ("feasible", "unknown"):
-            return
+            return False
         made = carried(plan, self.problems[row])
         if made is None:
-            return
-        value = made.objective()
-        if result.objective is not None and not value < result.objective:
-            return
+            return False
+        value, known = made.objective(), result.objective
+        if known is not None and not value < known - _ROUNDING * abs(known):
+            return False
         bound = None if result.bound is None else min(result.bound, value)
         distance = None if bound is None else relative_gap(value, bound)
         proved = distance is not None and distance <= min(self.target, GAP)
@@ -261,6 +265,7 @@ class _Walk:
         )  # fmt: skip
         made.result = found.summary()
         self.results[row] = found
+        return True
 
 
 # -- the table -------------------------------------------------------------------------------------
@@ -287,7 +292,7 @@ def _table(results: dict[int, Result], grid: Grid) -> Sweep:
         })  # fmt: skip
         before = plan or before
     columns = [
-        *(axis.path for axis in grid.axes), "status", "method", "objective", "bound", "gap", "stopped",
+        *grid.paths, "status", "method", "objective", "bound", "gap", "stopped",
         *METRICS, "placement", "moved", "seconds", "reason",
     ]  # fmt: skip
     table = Sweep(rows, columns=columns, index=pd.Index(sorted(results), name=_ROW))
