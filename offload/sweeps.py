@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -189,6 +190,7 @@ class _Walk:
     ) -> None:  # fmt: skip
         self.problems, self.grid, self.target = problems, grid, target
         self.results: dict[int, Result] = {}
+        self._tried: dict[tuple[int, int], Plan] = {}
         self._tell, self._began = tell, time.monotonic()
 
     def solve(self, settings: dict[str, Any]) -> None:
@@ -205,17 +207,28 @@ class _Walk:
             self.results[row] = result
             last = result.plan or last
         if len(self.results) == len(order):
-            for turn in range(_TURNS):
-                rows = order if turn % 2 else order[::-1]
-                better = [self._improve(row, n) for row in rows for n in self.grid.neighbours(row)]
-                if not any(better):
-                    break
+            self._share(settings)
+
+    def _share(self, settings: dict[str, Any]) -> None:
+        """What neighbours found, to and fro, in the time that the rows have left."""
+        order, cancel = self.grid.order, settings["cancel"]
+        limit = settings["time_limit"]
+        ends = math.inf if limit is None else self._began + limit * len(order)
+        for turn in range(_TURNS):
+            better = False
+            for row in order if turn % 2 else order[::-1]:
+                if (cancel is not None and cancel.is_set()) or time.monotonic() > ends:
+                    return
+                for neighbour in self.grid.neighbours(row):
+                    better |= self._improve(row, neighbour)
+            if not better:
+                return
 
     def _start(self, row: int, last: Plan | None) -> Plan | None:
         """The best plan of a row's neighbours in its place; the last one where they have none."""
         solved = [self.results[n].plan for n in self.grid.neighbours(row) if n in self.results]
         known = [plan for plan in solved if plan is not None] or ([] if last is None else [last])
-        found = [carried(plan, self.problems[row]) for plan in known]
+        found = [self._carried(plan, row) for plan in known]
         held = [plan for plan in found if plan is not None]
         return min(held, key=lambda plan: plan.objective(), default=None)
 
@@ -244,12 +257,19 @@ class _Walk:
                 seconds=time.monotonic() - self._began, last=last,
             ))  # fmt: skip
 
+    def _carried(self, plan: Plan, row: int) -> Plan | None:
+        """A plan in the place of a row, where it was not tried before and holds."""
+        if (row, id(plan)) in self._tried:
+            return None
+        self._tried[row, id(plan)] = plan  # which keeps it, and so its number
+        return carried(plan, self.problems[row])
+
     def _improve(self, row: int, neighbour: int) -> bool:
         """Give a row without a proof the plan of a neighbour, where that is better there."""
         result, plan = self.results[row], self.results[neighbour].plan
         if plan is None or result.status not in ("feasible", "unknown"):
             return False
-        made = carried(plan, self.problems[row])
+        made = self._carried(plan, row)
         if made is None:
             return False
         value, known = made.objective(), result.objective
