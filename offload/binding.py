@@ -130,11 +130,11 @@ def bottlenecks(
     order = sorted(range(len(rows)), key=lambda n: _rank(rows[n], n))
     wanted = sorted(order, key=lambda n: -_weight(rows[n]))
     chosen = [n for n in wanted if _may_bind(rows[n])][:ranges]
-    complete = True
+    complete = split or len(worth) == len(found)
     if chosen and not split:
         ranger = Ranger(base, known, settings, ends, cancel, teller.tell)
         teller.rows = len(chosen)
-        complete = _fill(ranger, [(rows[n], found[n]) for n in chosen], status, reach, precision,
+        complete &= _fill(ranger, [(rows[n], found[n]) for n in chosen], status, reach, precision,
                          teller)  # fmt: skip
         order.sort(key=lambda n: _rank(rows[n], n))
     table = pd.DataFrame([rows[n] for n in order], columns=list(COLUMNS))
@@ -213,7 +213,10 @@ def _worth(
     value = min(plan.objective(), plan.objective() if start is None else start.objective())
     ends = math.inf if time_limit is None else began + (_SOLVING + _WORTH) * time_limit
     made = {}
-    for n, use in enumerate(found):
+    # What the critical path has most of comes first: time may be short for all.
+    order = sorted(range(len(found)), key=lambda n: -found[n].seconds)
+    for n in order:
+        use = found[n]
         if use.resource.kind in ("deadline", "storage", "limit"):
             made[n] = 0.0  # they are kept: more of them changes nothing in this placement
             continue

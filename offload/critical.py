@@ -286,32 +286,35 @@ def slack(plan: Plan) -> pd.DataFrame:
 
     graph, parts, tables = EventGraph(plan), plan.parts, plan.problem.tables
     finite = bool(np.isfinite(graph.start + graph.length).all())
-    limit = np.minimum(plan.metrics["latency"], tables.deadline[parts.task])
-    latest, by = _latest(graph, limit, graph.order())
+    deadline = tables.deadline[parts.task]
+    limit = np.minimum(plan.metrics["latency"], deadline)
+    order = graph.order()
+    latest, by = _latest(graph, limit, order)
     own = np.concatenate([graph.start[: graph.parts], np.full(graph.transfers, np.inf)])
-    free, _ = _latest(graph, limit, graph.order(), own)
+    free, _ = _latest(graph, limit, order, own)
     found = {}
     for name, last in (("slack", latest), ("free", free)):
         room = (last - graph.start)[: graph.parts]
         room[np.abs(room) <= graph.near] = 0.0
         found[name] = room if finite else np.full(graph.parts, np.nan)
     ids = [tables.task_ids[i] for i in parts.task.tolist()]
-    bound = by[: graph.parts].tolist()
+    bound = by[: graph.parts]
+    own_deadline = (deadline[bound] <= limit[bound]).tolist()
     return pd.DataFrame({
         "task": ids, "node": [tables.node_ids[k] for k in parts.node.tolist()],
         "start": parts.start, "finish": parts.finish, "latest": parts.finish + found["slack"],
-        **found, "limit": [_limit(tables.deadline[parts.task], limit, ids, e) for e in bound],
+        **found,
+        "limit": [
+            f"deadline of {ids[part]}" if early else "latency"
+            for part, early in zip(bound.tolist(), own_deadline, strict=True)
+        ],
         "critical": found["slack"] <= 0,
     })  # fmt: skip
 
 
-def _limit(deadline: FloatArray, limit: FloatArray, ids: list[str], part: int) -> str:
-    return f"deadline of {ids[part]}" if deadline[part] <= limit[part] else "latency"
-
-
 def _latest(
     graph: EventGraph, limit: FloatArray, order: list[int], fixed: FloatArray | None = None
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, NDArray[np.int64]]:
     """The latest start of each event, and the part whose limit it comes from.
 
     Parameters
@@ -336,4 +339,4 @@ def _latest(
             bound = min(seen[other], last[other]) - lag[arc]
             if bound < last[event]:
                 last[event], by[event] = bound, by[other]
-    return np.array(last, float), np.array(by, int)
+    return np.array(last, float), np.array(by, np.int64)

@@ -15,12 +15,14 @@ from offload.errors import InstanceError, Unsupported
 from offload.plan import Plan, Progress, Result
 from offload.problem import Problem
 from offload.resources import Resource, scaled
-from offload.solver import GAP, solve
+from offload.solver import GAP
+from offload.warm_starts import warm_solve
 
 __all__ = ["Probe", "Ranger", "Side"]
 
 _PROBES = 8  # solves that a side takes, about
 _CROSSING = 12  # halvings of a range in search of where two placements are equally good
+_ORDERS = 3  # of the placement that are remembered beside its own
 _NEARER = 3  # how often to look nearer by where a solve ends without an answer
 
 
@@ -86,6 +88,7 @@ class Ranger:
         tell: Callable[[Resource | None, float, Progress | None], object],
     ) -> None:  # fmt: skip
         self.problem, self.plan = problem, plan
+        self._orders = [plan]  # the placement in several orders, as solves find better ones
         self.settings, self.deadline, self.cancel = dict(settings), deadline, cancel
         self._tell = tell
         places = [[problem.network.nodes[k].id] for k in plan.nodes.tolist()]
@@ -109,21 +112,34 @@ class Ranger:
         if problem is None:
             return Probe(False)
         seconds = max(0.0, self.deadline - time.monotonic()) * share
-        mine = carried(self.plan, problem)
+        mine = self._carried(problem)
         result = self._solve(problem, mine, seconds, resource, factor)
         if result.plan is None:
             return Probe(False if result.status == "infeasible" else None)
         assert result.objective is not None
         if same_placement(result.plan, self.plan):
+            self._learn(result.plan, mine)
             return Probe(True, result.status == "optimal")
         if mine is not None and not _better(result.objective, mine.objective()):
             return Probe(True, _shows(result, mine.objective()))
         # The placement itself may be as good in another order.
         pinned = self._pinned(problem, mine, seconds / 2, resource, factor)
         value = math.inf if pinned is None or pinned.objective is None else pinned.objective
+        if pinned is not None and pinned.plan is not None:
+            self._learn(pinned.plan, mine)
         if _better(result.objective, value):
             return Probe(False, other=result.plan)
         return Probe(True, _shows(result, value))
+
+    def _carried(self, problem: Problem) -> Plan | None:
+        """The placement on a changed instance, in the best of its known orders."""
+        found = [plan for plan in (carried(o, problem) for o in self._orders) if plan is not None]
+        return min(found, key=lambda plan: plan.objective(), default=None)
+
+    def _learn(self, plan: Plan, known: Plan | None) -> None:
+        """Keep an order that is better than the known ones, if only for a changed instance."""
+        if known is None or _better(plan.objective(), known.objective()):
+            self._orders = [self.plan, *self._orders[1:][-_ORDERS:], plan]
 
     def _scaled(self, resource: Resource, factor: float) -> Problem | None:
         """The changed instance; ``None`` where some task could run nowhere at all."""
@@ -139,7 +155,7 @@ class Ranger:
         def tell(progress: Progress) -> None:
             self._tell(resource, factor, progress)
 
-        return solve(
+        return warm_solve(
             problem, start=start, time_limit=seconds, explain=0, cancel=self.cancel,
             on_progress=tell, **self.settings,
         )  # fmt: skip
@@ -230,10 +246,8 @@ class Ranger:
             if middle in (low, changed):
                 break
             problem = self._scaled(resource, middle)
-            mine, theirs = (
-                None if plan is None or problem is None else carried(plan, problem)
-                for plan in (self.plan, other)
-            )
+            mine = None if problem is None else self._carried(problem)
+            theirs = None if problem is None or other is None else carried(other, problem)
             value = math.inf if theirs is None else theirs.objective()
             if mine is None or _better(value, mine.objective()):
                 changed = middle

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from offload.bounds import relative_gap
 from offload.carrying import carried, moved, same_placement
-from offload.errors import Issue, OffloadError, Unsupported
+from offload.errors import Unsupported
 from offload.features import goal_of
-from offload.instance_fields import Factor, changed, field_of, read_value
+from offload.grids import Grid
+from offload.instance_fields import changed
 from offload.plan import Plan, Progress, Result
 from offload.problem import METRICS, Problem
-from offload.solver import GAP, solve
+from offload.solver import GAP
+from offload.warm_starts import warm_solve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Sweep", "SweepProgress", "sweep"]
 
-MOST = 100_000  # rows
+_TURNS = 6  # at most, in which rows take over what their neighbours have
+_ROUNDING = 1e-9  # relative difference of objectives that is none
+_ROW = "row"  # name of the index, as long as it has the numbers of the rows
 
 
 class Sweep(pd.DataFrame):
@@ -35,22 +38,29 @@ class Sweep(pd.DataFrame):
 
     Attributes
     ----------
-    results : dict of row label to Result
-        What each row's solve answered: ``frame.results[3].plan``.
+    results : dict of row number to Result
+        What each row's solve answered: ``frame.results[3].plan``. The index, named "row", has the
+        numbers, also where rows are left out or sorted. A pickled table has no results.
     """
 
     _metadata: ClassVar[list[str]] = ["results"]
-    results: dict[int, Result]
+    results: dict[int, Result] = {}  # noqa: RUF012 (replaced, never changed)
 
     @property
     def _constructor(self) -> type[Sweep]:
         return Sweep
 
+    def __getstate__(self) -> Any:
+        """Without the answers, which hold what stays in one process."""
+        state: Any = super().__getstate__()
+        return {key: value for key, value in state.items() if key != "results"}
+
     @property
     def plans(self) -> dict[int, Plan]:
-        """The plan of each row that has one, by the row's label."""
-        answers = getattr(self, "results", None) or {}
-        kept = ((row, answers[row].plan) for row in self.index if row in answers)
+        """The plan of each row that has one, by its number; none once rows have new numbers."""
+        if self.index.name != _ROW:
+            return {}
+        kept = ((row, self.results[row].plan) for row in self.index if row in self.results)
         return {row: plan for row, plan in kept if plan is not None}
 
     def plot_sweep(self, ax: Axes | None = None) -> Axes:
@@ -80,15 +90,6 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any]
     seconds: float
     last: Progress | None = None
-
-
-class _Axis(NamedTuple):
-    """One path with its values as numbers, and as they go into the instance."""
-
-    path: str
-    shown: tuple[Any, ...]
-    values: tuple[Any, ...]
-    factors: bool
 
 
 def sweep(
@@ -152,107 +153,29 @@ def sweep(
 
     Notes
     -----
-    Rows are solved along the grid in turns, so that neighbours differ in one value; each starts
-    from the plan before it, re-timed under the changed values where it holds there. Then the other
-    way round: a row without a proof takes over a neighbour's placement where that is better. A
-    heuristic's row is thus the best of its own plan and of its neighbours' ones.
+    Rows are solved along the grid to and fro; each starts from the best plan of its neighbours
+    (those that differ by one step of one value) that are solved already, re-timed under its own
+    values where it holds there. In the end a row without a proof takes over a neighbour's plan
+    where that is better, through the grid and back. A heuristic's row is thus the best of its own
+    plan and its neighbours' ones.
     """
     goal = goal_of(problem, minimize, limits)
     base = problem.replace(minimize=goal.minimize, limits=goal.limits)
-    axes = [_axis(base, path, values) for path, values in _checked(changes).items()]
-    combinations = _combinations(axes, combine)
-    given = [
-        {axis.path: axis.values[k] for axis, k in zip(axes, row, strict=True)}
-        for row in combinations
-    ]
-    problems = [changed(base, values) for values in given]  # all errors before the first solve
-    walk = _Walk(problems, given, on_progress, GAP if gap is None else gap)
+    grid = Grid(base, changes, combine)
+    problems = [changed(base, values) for values in grid.given]  # all errors before any solve
+    walk = _Walk(problems, grid, on_progress, GAP if gap is None else gap)
     settings = {
         "method": method, "time_limit": time_limit, "work_limit": work_limit, "gap": gap,
         "threads": threads, "seed": seed, "options": options, "cancel": cancel,
     }  # fmt: skip
-    walk.solve(_order(axes, combinations, combine), settings)
-    table = _table(walk.results, axes, combinations)
+    walk.solve(settings)
+    table = _table(walk.results, grid)
     table.attrs.update(
-        minimize=dict(goal.minimize), limits=dict(goal.limits), paths=[axis.path for axis in axes],
-        factors=[axis.path for axis in axes if axis.factors], combine=combine,
+        minimize=dict(goal.minimize), limits=dict(goal.limits), paths=grid.paths,
+        factors=[axis.path for axis in grid.axes if axis.factors], combine=combine,
         complete=len(walk.results) == len(problems),
     )  # fmt: skip
     return table
-
-
-# -- what is swept ---------------------------------------------------------------------------------
-
-
-def _wrong(place: str, message: str, found: Any, fix: str) -> OffloadError:
-    return OffloadError(str(Issue(place, message, found, fix)))
-
-
-def _checked(changes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """The values of each path as lists."""
-    if not isinstance(changes, Mapping) or not changes:
-        fix = 'write for example {"network.links[SRC-DST].bandwidth": [1e6, 1e7]}'
-        raise _wrong("changes", "must map paths to values", changes, fix)
-    made = {}
-    for path, values in changes.items():
-        listed = not isinstance(values, str | Mapping) and hasattr(values, "__iter__")
-        found = list(values) if listed else []
-        if not found:
-            raise _wrong(path, "needs a list of values", values, "write for example [1e6, 1e7]")
-        made[path] = found
-    return made
-
-
-def _axis(problem: Problem, path: str, values: list[Any]) -> _Axis:
-    field_of(problem, path)
-    read = [read_value(value) for value in values]
-    factors = [isinstance(value, Factor) for value in read]
-    if any(factors) and not all(factors):
-        found = values[factors.index(False)]
-        fix = 'give all as numbers, or all as factors such as "x0.5"'
-        raise _wrong(path, "mixes factors and values", found, fix)
-    shown = tuple(value.number if isinstance(value, Factor) else value for value in read)
-    given = tuple(value.text if isinstance(value, Factor) else value for value in read)
-    return _Axis(path, shown, given, all(factors))
-
-
-def _combinations(axes: list[_Axis], combine: str) -> list[tuple[int, ...]]:
-    """For each row, which value of each path it has."""
-    lengths = [len(axis.values) for axis in axes]
-    if combine == "grid":
-        rows = int(np.prod(lengths))
-        if rows > MOST:
-            raise _wrong("changes", f"more than {MOST} rows", rows, "give fewer values")
-        return list(product(*map(range, lengths)))
-    if combine != "zip":
-        raise _wrong("combine", "must be 'grid' or 'zip'", combine, "write 'grid'")
-    if len(set(lengths)) > 1:
-        found = {axis.path: len(axis.values) for axis in axes}
-        fix = "give each path as many, or write combine='grid'"
-        raise _wrong("changes", "all paths need equally many values", found, fix)
-    return [(k,) * len(axes) for k in range(lengths[0])]
-
-
-def _order(axes: list[_Axis], combinations: list[tuple[int, ...]], combine: str) -> list[int]:
-    """Rows in the order in which they are solved: neighbours differ in one value, by little."""
-    if combine == "zip":
-        return list(range(len(combinations)))
-    ranks = [np.argsort(_sortable(axis.shown), kind="stable").tolist() for axis in axes]
-    walk: list[tuple[int, ...]] = [()]
-    for rank in ranks:  # each axis to and fro, the last one fastest
-        walk = [
-            (*head, k) for n, head in enumerate(walk) for k in (rank if n % 2 == 0 else rank[::-1])
-        ]
-    number = {row: n for n, row in enumerate(combinations)}
-    return [number[row] for row in walk]
-
-
-def _sortable(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Values by size; null is unlimited, and texts stay as they come."""
-    kept = [np.inf if value is None else value for value in values]
-    if any(isinstance(value, str) for value in kept):
-        return np.arange(len(kept), dtype=float)
-    return np.array(kept, float)
 
 
 # -- solving ---------------------------------------------------------------------------------------
@@ -262,37 +185,59 @@ class _Walk:
     """Solves the rows one after another, each from the plan before."""
 
     def __init__(
-        self, problems: list[Problem], given: list[dict[str, Any]],
+        self, problems: list[Problem], grid: Grid,
         tell: Callable[[SweepProgress], object] | None, target: float,
     ) -> None:  # fmt: skip
-        self.problems, self.given, self.target = problems, given, target
+        self.problems, self.grid, self.target = problems, grid, target
         self.results: dict[int, Result] = {}
+        self._tried: dict[tuple[int, int], Plan] = {}
         self._tell, self._began = tell, time.monotonic()
 
-    def solve(self, order: list[int], settings: dict[str, Any]) -> None:
-        """All rows in this order; then what a neighbour found, the other way round."""
+    def solve(self, settings: dict[str, Any]) -> None:
+        """All rows, neighbours after one another; then what later neighbours found, and back."""
         cancel: threading.Event | None = settings["cancel"]
-        known: Plan | None = None
+        order, last = self.grid.order, None
         for row in order:
             if cancel is not None and cancel.is_set():
                 break
             self._told(row, None)
-            start = None if known is None else carried(known, self.problems[row])
-            result = self._solve(row, start, settings)
+            result = self._solve(row, self._start(row, last), settings)
             if result.stopped == "cancelled" and result.plan is None:
                 break
             self.results[row] = result
-            known = result.plan or known
-        for row, neighbour in zip(order[-2::-1], order[:0:-1], strict=True):
-            if row in self.results and neighbour in self.results:
-                self._improve(row, self.results[neighbour].plan)
+            last = result.plan or last
+        if len(self.results) == len(order):
+            self._share(settings)
+
+    def _share(self, settings: dict[str, Any]) -> None:
+        """What neighbours found, to and fro, in the time that the rows have left."""
+        order, cancel = self.grid.order, settings["cancel"]
+        limit = settings["time_limit"]
+        ends = math.inf if limit is None else self._began + limit * len(order)
+        for turn in range(_TURNS):
+            better = False
+            for row in order if turn % 2 else order[::-1]:
+                if (cancel is not None and cancel.is_set()) or time.monotonic() > ends:
+                    return
+                for neighbour in self.grid.neighbours(row):
+                    better |= self._improve(row, neighbour)
+            if not better:
+                return
+
+    def _start(self, row: int, last: Plan | None) -> Plan | None:
+        """The best plan of a row's neighbours in its place; the last one where they have none."""
+        solved = [self.results[n].plan for n in self.grid.neighbours(row) if n in self.results]
+        known = [plan for plan in solved if plan is not None] or ([] if last is None else [last])
+        found = [self._carried(plan, row) for plan in known]
+        held = [plan for plan in found if plan is not None]
+        return min(held, key=lambda plan: plan.objective(), default=None)
 
     def _solve(self, row: int, start: Plan | None, settings: dict[str, Any]) -> Result:
         def tell(progress: Progress) -> None:
             self._told(row, progress)
 
         try:
-            return solve(
+            return warm_solve(
                 self.problems[row], start=start, explain=0, **settings,
                 on_progress=None if self._tell is None else tell,
             )  # fmt: skip
@@ -308,21 +253,28 @@ class _Walk:
     def _told(self, row: int, last: Progress | None) -> None:
         if self._tell is not None:
             self._tell(SweepProgress(
-                done=len(self.results), rows=len(self.problems), values=self.given[row],
+                done=len(self.results), rows=len(self.problems), values=self.grid.given[row],
                 seconds=time.monotonic() - self._began, last=last,
             ))  # fmt: skip
 
-    def _improve(self, row: int, plan: Plan | None) -> None:
-        """Give a row without a proof the placement of a neighbour, where that is better there."""
-        result = self.results[row]
+    def _carried(self, plan: Plan, row: int) -> Plan | None:
+        """A plan in the place of a row, where it was not tried before and holds."""
+        if (row, id(plan)) in self._tried:
+            return None
+        self._tried[row, id(plan)] = plan  # which keeps it, and so its number
+        return carried(plan, self.problems[row])
+
+    def _improve(self, row: int, neighbour: int) -> bool:
+        """Give a row without a proof the plan of a neighbour, where that is better there."""
+        result, plan = self.results[row], self.results[neighbour].plan
         if plan is None or result.status not in ("feasible", "unknown"):
-            return
-        made = carried(plan, self.problems[row])
+            return False
+        made = self._carried(plan, row)
         if made is None:
-            return
-        value = made.objective()
-        if result.objective is not None and not value < result.objective:
-            return
+            return False
+        value, known = made.objective(), result.objective
+        if known is not None and not value < known - _ROUNDING * abs(known):
+            return False
         bound = None if result.bound is None else min(result.bound, value)
         distance = None if bound is None else relative_gap(value, bound)
         proved = distance is not None and distance <= min(self.target, GAP)
@@ -333,18 +285,17 @@ class _Walk:
         )  # fmt: skip
         made.result = found.summary()
         self.results[row] = found
+        return True
 
 
 # -- the table -------------------------------------------------------------------------------------
 
 
-def _table(
-    results: dict[int, Result], axes: list[_Axis], combinations: list[tuple[int, ...]]
-) -> Sweep:
+def _table(results: dict[int, Result], grid: Grid) -> Sweep:
     rows, placements, before = [], list[Plan](), None
     for number in sorted(results):
         result, plan = results[number], results[number].plan
-        values = {a.path: a.shown[k] for a, k in zip(axes, combinations[number], strict=True)}
+        values = grid.shown(number)
         place = None
         if plan is not None:
             place = next((n for n, p in enumerate(placements) if same_placement(p, plan)), None)
@@ -361,10 +312,10 @@ def _table(
         })  # fmt: skip
         before = plan or before
     columns = [
-        *(axis.path for axis in axes), "status", "method", "objective", "bound", "gap", "stopped",
+        *grid.paths, "status", "method", "objective", "bound", "gap", "stopped",
         *METRICS, "placement", "moved", "seconds", "reason",
     ]  # fmt: skip
-    table = Sweep(rows, columns=columns, index=sorted(results))
+    table = Sweep(rows, columns=columns, index=pd.Index(sorted(results), name=_ROW))
     numbers = dict.fromkeys(("objective", "bound", "gap", *METRICS, "seconds"), float)
     table = Sweep(table.astype({**numbers, "placement": "Int64", "moved": "Int64"}))
     table.results = dict(results)

@@ -101,7 +101,7 @@ def random_plans(count: int) -> Iterator[tuple[str, Plan]]:
 
 def test_the_critical_path_of_any_plan_has_no_gap() -> None:
     causes: set[str] = set()
-    for where, made in random_plans(60):
+    for where, made in random_plans(36):
         frame = critical_path(made)
         assert tiles(frame, made.metrics["latency"]), where
         causes.update(frame["cause"])
@@ -234,7 +234,7 @@ def delayed(made: Plan, part: int, seconds: float) -> Plan:
 
 def test_a_plan_holds_with_any_task_later_by_its_slack_and_its_latency_stays() -> None:
     slipped = 0
-    for where, made in random_plans(50):
+    for where, made in random_plans(24):
         latency = made.metrics["latency"]
         frame = slack(made)
         assert (frame["slack"] >= 0).all(), where
@@ -248,13 +248,13 @@ def test_a_plan_holds_with_any_task_later_by_its_slack_and_its_latency_stays() -
             moved = np.abs(free.parts.start - made.parts.start)[others]
             assert moved.max(initial=0.0) <= 1e-9 * latency, (where, part)
             slipped += 1
-    assert slipped > 100
+    assert slipped > 60
 
 
 def test_a_task_released_later_than_its_slack_permits_makes_the_plan_longer() -> None:
     kept, longer = 0, 0
     features = [f for f in FEATURES if f not in ("splitting", "slots", "deadline", "limits")]
-    for seed in range(40):
+    for seed in range(24):
         problem = draw_problem(seed, features, tasks=(2, 8), nodes=(1, 3))
         if any(link.channels not in (None, 1) for link in problem.network.links):
             continue
@@ -276,8 +276,8 @@ def test_a_task_released_later_than_its_slack_permits_makes_the_plan_longer() ->
                 else:
                     assert later <= latency * (1 + 1e-9), (seed, i)
                     kept += room > 0
-    assert kept > 30
-    assert longer > 60
+    assert kept > 15
+    assert longer > 30
 
 
 # -- memory ----------------------------------------------------------------------------------------
