@@ -20,6 +20,7 @@ from offload.compression import fastest_codecs
 from offload.evaluator import evaluate_unchecked
 from offload.features import Goal
 from offload.fronts.dominance import covered, crowding, efficient, ranks
+from offload.fronts.variation import Variation
 from offload.heuristics.changes import Changes
 from offload.heuristics.decisions import Decisions, decide
 from offload.heuristics.merit import merits
@@ -31,6 +32,7 @@ __all__ = ["Population"]
 _SIZE = 120  # plans in the population
 _ARCHIVE = 400  # efficient plans that are kept at most
 _CROSSED = 0.7  # share of children that have two parents
+_SPECIAL = 0.3  # share of generations with changes of modes, codecs and copies, if there are any
 _AGAIN = 0.4  # chance of each further change of a child
 
 
@@ -67,6 +69,7 @@ class Population:
         self.changes = Changes(problem, random.Random(seed))
         self.unit = np.array(self.changes.unit, np.int64)
         self.work = 0
+        self.variation = Variation(self.tables, self.unit, self.dice)
         members = _stacked([self._complete(decide(plan)) for plan in plans])
         values, over = self._timed(members)
         self._archive: tuple[Decisions, FloatArray] = (_rows(members, slice(0)), values[:0])
@@ -161,12 +164,21 @@ class Population:
         made = _rows(self._members, first)
         crossed = np.flatnonzero(self.dice.random(count) < _CROSSED)
         self._cross(made, crossed, _rows(self._members, second[crossed]))
-        self.changes.mutate(made)
+        self._vary(made)
         again = np.flatnonzero(self.dice.random(count) < _AGAIN)
         if len(again):
-            part = self.changes.mutate(_rows(made, again))
+            part = _rows(made, again)
+            self._vary(part)
             _put(made, again, part)
         return made
+
+    def _vary(self, made: Decisions) -> None:
+        """Change each plan once; where more than nodes and orders is decided, some by that."""
+        rare = self.changes.special and self.dice.random() < _SPECIAL
+        if rare:
+            self.changes.mutate(made)
+        else:
+            self.variation.change(made)
 
     def _cross(self, made: Decisions, rows: NDArray[np.int64], other: Decisions) -> None:
         """Rows get the tasks of another parent after a place in the order, or of some units."""
@@ -177,9 +189,13 @@ class Population:
         rank, other_rank = _ranks(made.order[rows]), _ranks(other.order)
         cut = self.dice.integers(1, tasks + 1, size=(count, 1))
         taken = rank >= cut  # the rest comes in the other's order
-        by_cut = self.dice.random((count, 1)) < 0.5
         scattered = self.dice.random((count, tasks)) < self.dice.random((count, 1))
-        replaced = np.where(by_cut, taken, scattered)[:, self.unit]
+        # All that one of them has on a node: groups are what is inherited (Falkenauer 1996).
+        node = self.dice.integers(tables.nodes, size=(count, 1))
+        grouped = (other.nodes == node) | (made.nodes[rows] == node)
+        kind = self.dice.integers(3, size=(count, 1))
+        replaced = np.where(kind == 0, taken, np.where(kind == 1, scattered, grouped))
+        replaced = replaced[:, self.unit]
         nodes = np.where(replaced, other.nodes, made.nodes[rows])
         modes = np.where(replaced, other.modes, made.modes[rows])
         key = np.where(taken, tasks + other_rank, rank)

@@ -19,7 +19,7 @@ from offload.solver import solve
 
 __all__ = ["Searching"]
 
-_ENDS = 0.4  # of the time for the least of each metric
+_ENDS = 0.3  # of the time for the least of each metric
 _WORK = 200_000  # plans decoded where neither clock nor work is limited
 
 

@@ -49,6 +49,7 @@ class Changes:
         self.packed = [e for e in self.packed if len(self.codecs[e]) > 1]
         data, node = np.nonzero(may_copy(tables))
         self.copies = list(zip(data.tolist(), node.tolist(), strict=True))
+        self.special = bool(self.copies or self.packed or tables.modes > 1)
         self.kinds = self._kinds()
 
     def _load_units(self) -> None:
