@@ -32,6 +32,8 @@ _WHERE = {
     "stages": "offload.stage_table", "sweep_bandwidth": "offload.bandwidth_sweep",
     "batch": "offload.batching.running", "load_batch": "offload.batching.running",
     "Batch": "offload.batching.summary", "BatchProgress": "offload.batching.progress",
+    "pareto": "offload.fronts.running", "load_front": "offload.fronts.files",
+    "Front": "offload.fronts.front", "FrontProgress": "offload.fronts.pool",
 }  # fmt: skip
 
 __all__ = ["__version__", *_WHERE]
@@ -65,6 +67,10 @@ if TYPE_CHECKING:
     from offload.files import loads as loads
     from offload.files import save as save
     from offload.files import schema as schema
+    from offload.fronts.files import load_front as load_front
+    from offload.fronts.front import Front as Front
+    from offload.fronts.pool import FrontProgress as FrontProgress
+    from offload.fronts.running import pareto as pareto
     from offload.generating import generate as generate
     from offload.measuring import profile as profile
     from offload.plan import Plan as Plan

@@ -108,6 +108,8 @@ def schema() -> dict[str, Any]:
     made = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Problem)))
     for part in made["$defs"].values():
         part["description"] = part["description"].partition("\n\n")[0]
+    tag = made["$defs"]["Problem"]["properties"]["format"]
+    tag["description"] = "the format and its version"
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "offload-instance/1",

@@ -328,6 +328,24 @@ class Plan:
 
         return gantt(self, ax)
 
+    def plot_graph(self, ax: Axes | None = None) -> Axes:
+        """Draw the task graph, coloured by node; see :func:`offload.plot.graph`."""
+        from offload.plot import graph
+
+        return graph(self, ax)
+
+    def plot_load(self, ax: Axes | None = None) -> Axes:
+        """Draw the occupied slots of nodes over time; see :func:`offload.plot.load`."""
+        from offload.plot import load
+
+        return load(self, ax)
+
+    def plot_memory(self, ax: Axes | None = None) -> Axes:
+        """Draw the memory in use on nodes over time; see :func:`offload.plot.memory`."""
+        from offload.plot import memory
+
+        return memory(self, ax)
+
     def plot_topology(self, ax: Axes | None = None) -> Axes:
         """Draw the network with what runs and moves on it; see :func:`offload.plot.topology`."""
         from offload.plot import topology

@@ -107,8 +107,8 @@ class Link(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class Network(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Nodes and links."""
 
-    nodes: Many[Node] = ()
-    links: Many[Link] = ()
+    nodes: Annotated[Many[Node], Meta(description="places where tasks run")] = ()
+    links: Annotated[Many[Link], Meta(description="what joins them")] = ()
     reference_bytes: Annotated[
         Amount, Meta(description="message size by which routes are chosen, bytes")
     ] = 1e6
@@ -167,9 +167,9 @@ class Group(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class Graph(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Tasks, the edges between them, and rules over their places."""
 
-    tasks: Many[Task] = ()
-    edges: Many[Edge] = ()
-    groups: Many[Group] = ()
+    tasks: Annotated[Many[Task], Meta(description="what there is to do")] = ()
+    edges: Annotated[Many[Edge], Meta(description="what waits for what")] = ()
+    groups: Annotated[Many[Group], Meta(description="rules over places of several tasks")] = ()
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -235,13 +235,13 @@ class Problem(
     0.702
     """
 
-    name: str = ""
-    description: str = ""
+    name: Annotated[str, Meta(description="name of the instance, for people")] = ""
+    description: Annotated[str, Meta(description="what it is, for people")] = ""
     source: Annotated[str, Meta(description="where the instance comes from, and its licence")] = ""
-    network: Network = Network()
-    graph: Graph = Graph()
-    data: Many[Data] = ()
-    codecs: Many[Codec] = ()
+    network: Annotated[Network, Meta(description="nodes and links")] = Network()
+    graph: Annotated[Graph, Meta(description="tasks, edges and groups")] = Graph()
+    data: Annotated[Many[Data], Meta(description="bytes that exist beforehand")] = ()
+    codecs: Annotated[Many[Codec], Meta(description="ways to compress transfers")] = ()
     minimize: Annotated[
         dict[str, Amount],
         Meta(
@@ -289,6 +289,12 @@ class Problem(
         from offload.files import digest
 
         return digest(self)
+
+    def plot_graph(self, ax: Axes | None = None) -> Axes:
+        """Draw the task graph; see :func:`offload.plot.graph`."""
+        from offload.plot import graph
+
+        return graph(self, ax)
 
     def plot_topology(self, ax: Axes | None = None) -> Axes:
         """Draw the network; see :func:`offload.plot.topology`."""

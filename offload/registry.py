@@ -153,6 +153,8 @@ class Entry:
         Whether a plan of the heuristics helps it; if not, it is given none.
     goals
         The metrics that it can minimize; all of them where none is named.
+    use
+        For what to use it, in a line.
     """
 
     name: str
@@ -165,6 +167,7 @@ class Entry:
     chooses: bool = False
     helped: bool = True
     goals: frozenset[str] = frozenset()
+    use: str = ""
 
     def lacks(self, used: Sequence[str]) -> list[str]:
         """Which of the features that an instance uses it does not honour (together)."""
@@ -214,90 +217,123 @@ _TABLE = (
     Entry(
         "heft", f"{_RANKED}:heft", "list", _WHOLE, _NO_PROOF,
         "Topcuoglu, Hariri, Wu 2002, section 4.1", _AVERAGE,
+        use="latency at once and at any size; what `auto` begins with",
     ),
     Entry(
         "cpop", f"{_RANKED}:cpop", "list", _WHOLE, _NO_PROOF,
         "Topcuoglu, Hariri, Wu 2002, section 4.2", _AVERAGE,
+        use="latency where one path dominates: that path stays on one node",
     ),
     Entry(
         "peft", f"{_RANKED}:peft", "list", _WHOLE, _NO_PROOF,
         "Arabnejad, Barbosa 2014, section 4", _AVERAGE,
+        use="latency, beside `heft` and as fast: it foresees what a node means for what follows",
     ),
     Entry(
         "lookahead", "offload.heuristics.lookahead:lookahead", "list", _WHOLE, _NO_PROOF,
         "Bittencourt, Sakellariou, Madeira 2010, HEFT with one level of lookahead", _AVERAGE,
+        use="latency where `heft` is not good enough and tens of times its time are there",
     ),
     Entry(
         "etf", f"{_READY}:etf", "list", _WHOLE, _NO_PROOF,
         "Hwang, Chow, Anger, Lee 1989, earliest task first",
+        use="latency on nodes that are much alike: it looks at starts, not at how fast a node is",
     ),
     Entry(
         "dls", f"{_READY}:dls", "list", _WHOLE, _NO_PROOF,
         "Sih, Lee 1993, dynamic levels for heterogeneous processors",
+        use="latency on unlike nodes, beside `heft`: it looks at all ready tasks each time",
     ),
     Entry(
         "mcp", f"{_READY}:mcp", "list", _WHOLE, _NO_PROOF,
         "Wu, Gajski 1990, modified critical path",
+        use="latency on nodes that are much alike, with gaps to fill",
     ),
     Entry(
         "min-min", f"{_BATCH}:min_min", "batch", _WHOLE, _NO_PROOF,
         "Ibarra, Kim 1977, algorithm D; Maheswaran et al. 1999, batch mode",
+        use="latency of tasks that hardly wait for each other, of much the same length",
     ),
     Entry(
         "max-min", f"{_BATCH}:max_min", "batch", _WHOLE, _NO_PROOF,
         "Ibarra, Kim 1977, algorithm E; Maheswaran et al. 1999, batch mode",
+        use="latency of tasks that hardly wait for each other, a few long ones among short ones",
     ),
     Entry(
         "sufferage", f"{_BATCH}:sufferage", "batch", _WHOLE, _NO_PROOF,
         "Maheswaran et al. 1999, batch mode",
+        use="latency of tasks that hardly wait for each other and suit few nodes each",
     ),
     Entry(
         "duplex", f"{_BATCH}:duplex", "batch", _WHOLE, _NO_PROOF,
         "Braun et al. 2001, the better of min-min and max-min",
+        use="latency where it is not known which of `min-min` and `max-min` suits",
     ),
     Entry(
         "mct", f"{_BATCH}:mct", "batch", _WHOLE, _NO_PROOF,
         "Maheswaran et al. 1999, on-line mode, minimum completion time",
+        use="a baseline of latency: each task in turn goes where it completes first",
     ),
     Entry(
         "met", f"{_BATCH}:met", "batch", _WHOLE, _NO_PROOF,
         "Maheswaran et al. 1999, on-line mode, minimum execution time",
+        use="a baseline: each task on its fastest node, whatever waits there",
     ),
     Entry(
         "olb", f"{_BATCH}:olb", "batch", _WHOLE, _NO_PROOF,
         "Braun et al. 2001, opportunistic load balancing",
+        use="a baseline: nodes are kept busy however long they take",
     ),
     Entry(
         "greedy", "offload.heuristics.greedy:greedy", "greedy", _WHOLE, _NO_PROOF,
         "least added price, limits priced by Lagrange multipliers (Fisher 1981)",
+        use="any weighted goal and limits, at once: energy, cost, risk, traffic, period, or a mix",
     ),
     Entry(
         "best-of", "offload.heuristics.best_of:best_of", "portfolio", _WHOLE, _NO_PROOF,
         "all constructive heuristics, the cheapest first",
+        use="a good plan in little time, without a search",
     ),
-    Entry("round-robin", f"{_POLICIES}:round_robin", "policy", _WHOLE, _NO_PROOF, "cyclic order"),
+    Entry(
+        "round-robin", f"{_POLICIES}:round_robin", "policy", _WHOLE, _NO_PROOF, "cyclic order",
+        use="a baseline: what a plain load balancer does",
+    ),
     Entry(
         "least-loaded", f"{_POLICIES}:least_loaded", "policy", _WHOLE, _NO_PROOF,
         "least connections", {"load": "time (slot-seconds, default) or count (tasks)"},
+        use="a baseline: what a load balancer that sees queues does",
     ),
     Entry(
         "weighted-share", f"{_POLICIES}:weighted_share", "policy", _WHOLE, _NO_PROOF,
         "shares w_i T_i / sum_j w_j T_j",
+        use="a baseline: parts of the load by weight, whatever the graph",
     ),
     Entry(
         "by-intensity", f"{_POLICIES}:by_intensity", "policy", _WHOLE, _NO_PROOF,
         "compute-intensive to the fastest node, data-intensive near its data",
+        use="a baseline: a rule of thumb of what to offload",
     ),
-    Entry("local", f"{_POLICIES}:local", "policy", _WHOLE, _NO_PROOF, "no offloading"),
-    Entry("cloud", f"{_POLICIES}:cloud", "policy", _WHOLE, _NO_PROOF, "all to the cloud tier"),
-    Entry("random", f"{_POLICIES}:randomly", "policy", _WHOLE, _NO_PROOF, "uniform choice"),
+    Entry(
+        "local", f"{_POLICIES}:local", "policy", _WHOLE, _NO_PROOF, "no offloading",
+        use="a baseline: what offloading is worth is the difference to it",
+    ),
+    Entry(
+        "cloud", f"{_POLICIES}:cloud", "policy", _WHOLE, _NO_PROOF, "all to the cloud tier",
+        use="a baseline: what the devices and the edge are worth is the difference to it",
+    ),
+    Entry(
+        "random", f"{_POLICIES}:randomly", "policy", _WHOLE, _NO_PROOF, "uniform choice",
+        use="a baseline: what any method must beat; with several seeds, a sample of plans",
+    ),
     Entry(
         "single-cut", "offload.heuristics.single_cut:single_cut", "cut", _WHOLE, _NO_PROOF,
         "Kang et al. 2017, Neurosurgeon: the best cut of a topological order",
+        use="layered networks between a device and a cloud, any goal; what one cut can do",
     ),
     Entry(
         "fill", "offload.heuristics.fill:fill", "cut", _WHOLE, _NO_PROOF,
         "nodes filled in turn, the share of each bisected",
+        use="a baseline of the period: pipelines as people split them by hand",
     ),
     Entry(
         "anneal", "offload.heuristics.anneal:anneal", "search", _WHOLE, _NO_PROOF,
@@ -307,23 +343,31 @@ _TABLE = (
             "search": "auto (default), sequences (latency alone, on single slots), additive "
             "(energy without idle power, cost, risk, traffic) or decoding"
         },
+        use="any goal and limits for as long as there is time, where no proof is asked for; "
+        "above 150 tasks what `auto` spends its time on",
     ),
     Entry(
         "cpsat", "formulations.cpsat:solve", "exact", _WHOLE, _PROOF,
         "constraint programming, OR-Tools CP-SAT; see formulations/cpsat.py",
         {"horizon": "ticks of the time grid at most; the default is what the gap needs"},
+        use="proofs where times count: latency, completion, tardiness, deadlines; the widest "
+        "of the exact methods",
     ),
     Entry(
         "node-columns", "formulations.node_columns:solve", "bound", _WHOLE,
         "a true bound beside the plan that it starts from",
         "Dantzig, Wolfe 1960; Johnson, Mehrotra, Nemhauser 1993, sets of tasks for nodes; "
         "see formulations/node_columns.py",
+        use="a bound of energy, cost, risk or traffic where transfers cost something and "
+        "memory or a limit of latency keeps tasks apart",
     ),
     Entry(
         "knapsacks", "formulations.knapsacks:solve", "bound", _WHOLE,
         "a true bound; where nothing but room on nodes ties tasks, the best plan too",
         "Fisher, Jaikumar, Van Wassenhove 1986; Posta, Ferland, Michelon 2012; "
         "see formulations/knapsacks.py",
+        use="energy, cost, risk or traffic where nothing is transferred and room is scarce; "
+        "often to a proof",
     ),
     Entry(
         "stages", "formulations.stages:solve", "bound", _WHOLE,
@@ -331,6 +375,7 @@ _TABLE = (
         "Tarnawski et al. 2020, section 5.1; see formulations/stages.py",
         {"ideals": "ideals of the order at most (default 50000); more are narrowed to fewer"},
         helped=False, goals=frozenset({"period"}),
+        use="the period alone: pipelines, and large models over several machines",
     ),
     Entry(
         "min-cut", "formulations.min_cut:solve", "bound", _WHOLE,
@@ -338,18 +383,23 @@ _TABLE = (
         "counts the best plan; else the best placement by cuts between two nodes",
         "Hu, Bao, Wang, Liu 2019, DADS; Stone 1977; see formulations/min_cut.py",
         helped=False,
+        use="two nodes, a device and a cloud: energy, cost, risk and traffic of thousands of "
+        "tasks, or a path's latency",
     ),
     Entry(
         "milp", "formulations.milp:solve", "exact", _honours(*_ADVANCED) | {"splitting"}, _PROOF,
         "mixed-integer programming, HiGHS or CBC; see formulations/milp.py; divisible tasks as "
         "in Bharadwaj, Ghose, Robertazzi 2003",
         {"solver": "highs (default) or cbc"},
+        use="divisible tasks; sums under capacity; proofs by another model and solver than "
+        "those of `cpsat`",
     ),
     Entry(
         "exact", "offload.portfolio:exact", "exact", _honours(), _PROOF,
         "heuristics, local search, bounds and exact methods in turn; see offload/portfolio.py; "
         "no exact method honours splitting together with all else",
         chooses=True,
+        use="a proof or a bound is what is wanted, more than a good plan soon",
     ),
 )  # fmt: skip
 
@@ -382,7 +432,10 @@ def find(name: str) -> Entry:
 
 
 def methods() -> pd.DataFrame:
-    """All methods: a row each with columns method, kind, honours, guarantee, source, options."""
+    """All methods: a row each.
+
+    Columns method, kind, honours, guarantee, source, options, and use: for what to use it.
+    """
     import pandas as pd
 
     rows = [
@@ -393,6 +446,7 @@ def methods() -> pd.DataFrame:
             "guarantee": entry.guarantee,
             "source": entry.source,
             "options": "; ".join(f"{name}: {text}" for name, text in entry.options.items()),
+            "use": entry.use,
         }
         for entry in entries().values()
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import run
 
 import offload
 from offload.features import FEATURES
@@ -30,6 +31,40 @@ def test_python_of_the_readme_runs_and_prints_a_proved_plan(
     for block in blocks("README.md", "python"):
         exec(compile(block, "README.md", "exec"), {})
     assert capsys.readouterr().out.startswith("optimal: objective ")
+
+
+def test_python_and_commands_of_the_tutorial_print_what_it_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks("docs/tutorial.md", "python"):
+        exec(compile(block, "docs/tutorial.md", "exec"), names)
+        printed = capsys.readouterr().out
+        said = re.findall(r"^ *print\(.*\)  # (.*)$", block, re.MULTILINE)
+        assert [line for line in said if line not in printed.splitlines()] == []
+        names["printed"] = f"{names.get('printed', '')}{printed}"
+    (written,) = blocks("docs/tutorial.md", "json")
+    assert offload.loads(written).digest == offload.load("doorbell.json").digest
+    commands = "".join(blocks("docs/tutorial.md", "sh")).splitlines()
+    for command in commands:
+        if command.startswith("offload "):
+            outcome = run(*command.split()[1:])
+            assert outcome.status == 0, command
+            names["printed"] = f"{names['printed']}{outcome.out}"
+    shown = "".join(blocks("docs/tutorial.md", "text")).splitlines()
+    lines = str(names["printed"]).splitlines()
+    assert [line for line in shown if line not in lines] == []
+
+
+def test_python_of_the_guide_to_pictures_draws_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "instances").symlink_to(ROOT / "instances")
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks("docs/pictures.md", "python")
+    exec(compile(block, "docs/pictures.md", "exec"), {})
+    assert {path.name for path in tmp_path.glob("*.*")} == {"gantt.svg", "both.png"}
 
 
 def test_example_of_the_problem_class_has_the_value_it_states() -> None:
@@ -74,6 +109,17 @@ def test_instance_in_the_format_reference_loads_and_solves() -> None:
     (example,) = (block for block in blocks("docs/format.md", "json"))
     problem = offload.loads(example)
     assert offload.solve(problem, "cpsat").status == "optimal"
+
+
+def test_results_of_benchmarks_have_dates_and_commands() -> None:
+    text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    _, *results = re.split(r"^### ", text.partition("## Results")[2], flags=re.MULTILINE)
+    assert len(results) >= 9
+    for section in results:
+        title, _, body = section.partition("\n")
+        assert re.search(r"\b20\d\d-\d\d-\d\d\b", body), title
+        for script in set(re.findall(r"`python (benchmarks/\w+\.py)", body)) or {"no command"}:
+            assert (ROOT / script).is_file(), (title, script)
 
 
 def test_every_method_is_described() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from offload import registry
 from offload.features import FEATURES
 
 ENTRIES = registry.entries()
+BUILT_IN = {entry.name for entry in registry._TABLE}
 
 
 def run(script: str, *arguments: str, path: Path | None = None) -> str:
@@ -41,15 +43,24 @@ def test_every_entry_can_be_loaded(name: str) -> None:
 
 def test_the_table_has_a_row_for_each_method() -> None:
     table = offload.methods()
-    columns = ["method", "kind", "honours", "guarantee", "source", "options"]
+    columns = ["method", "kind", "honours", "guarantee", "source", "options", "use"]
     assert list(table.columns) == columns
     assert list(table["method"]) == list(ENTRIES)
     for row in table.to_dict("records"):
         entry = ENTRIES[row["method"]]
         assert set(row["honours"].split(", ")) == entry.honours
         assert row["kind"] == entry.kind
+        assert row["use"] == entry.use
         for option in entry.options:
             assert f"{option}: " in row["options"]
+
+
+def test_every_built_in_method_says_for_what_to_use_it() -> None:
+    uses = [entry.use for name, entry in ENTRIES.items() if name in BUILT_IN]
+    assert all(uses)
+    assert len(set(uses)) == len(uses)
+    named = {word for use in uses for word in re.findall("`([^`]*)`", use)}
+    assert named <= {"auto", *BUILT_IN}
 
 
 def test_an_unknown_method_is_named_with_its_nearest() -> None:

@@ -30,8 +30,8 @@ from offload.errors import OffloadError
 __all__ = ["application", "main"]
 
 _COMMANDS = (
-    "solve", "check", "compare", "batch", "partition", "convert", "generate", "show", "profile",
-    "profiles", "methods", "schema",
+    "solve", "check", "compare", "batch", "pareto", "partition", "convert", "generate", "show",
+    "profile", "profiles", "methods", "schema",
 )  # fmt: skip
 _USAGE, _INTERRUPTED, _FAULT = 2, 130, 70
 

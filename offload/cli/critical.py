@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from offload.occupancy import memory_over_time
 from offload.plan import Plan
 from offload.tables import Lists
 from offload.transfers import EDGE
@@ -123,16 +124,4 @@ class _Walk:
 
 def memory_peaks(plan: Plan) -> NDArray[np.float64]:
     """Most bytes in use on each node at any time, resident and running; float64[K]."""
-    tables, parts = plan.problem.tables, plan.parts
-    near = _EQUAL * plan.metrics["latency"]
-    resident = parts.fraction * tables.resident_of(parts.task, parts.node)
-    running = parts.fraction * tables.memory_of(parts.task, parts.node)
-    peaks = np.bincount(parts.node, resident, minlength=tables.nodes).astype(float)
-    for k in np.unique(parts.node[running > 0]).tolist():
-        on = np.flatnonzero((parts.node == k) & (parts.finish - parts.start > 2 * near))
-        # Intervals that only touch do not overlap: each is shortened by the tolerance.
-        time = np.concatenate([parts.start[on] + near, parts.finish[on] - near])
-        change = np.concatenate([running[on], -running[on]])
-        order = np.lexsort((change, time))
-        peaks[k] += np.cumsum(change[order]).max(initial=0.0)
-    return peaks
+    return np.array([steps.peak for steps in memory_over_time(plan)], float)

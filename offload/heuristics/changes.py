@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from offload.arrays import BoolArray
+from offload.arrays import BoolArray, IntArray
 from offload.compression import fastest_codecs
 from offload.heuristics.copies import may_copy
 from offload.heuristics.decisions import Decisions
@@ -97,22 +97,26 @@ class Changes:
         matter
             Tasks at which half of the changes begin; all tasks if it is empty.
         """
-        made = decisions.repeated(count)
+        return self.mutate(decisions.repeated(count), matter)
+
+    def mutate(self, made: Decisions, matter: Sequence[int] = ()) -> Decisions:
+        """Change each of several decisions (arrays with a leading axis) once, in place."""
         if not self.kinds:
             return made
+        nodes = made.nodes.copy() if made.codecs is not None else made.nodes
         shares, changes = zip(*self.kinds, strict=True)
-        for b, change in enumerate(self.rng.choices(changes, shares, k=count)):
+        for b, change in enumerate(self.rng.choices(changes, shares, k=len(made.nodes))):
             focus = matter and self.rng.random() < _FOCUS
             task = self.rng.choice(matter) if focus else self.rng.randrange(self.tables.tasks)
             change(made, b, task)
-        return self._settle(decisions, made)
+        return self._settle(nodes, made)
 
-    def _settle(self, decisions: Decisions, made: Decisions) -> Decisions:
-        """Items of tasks that moved travel with the codec that arrives first."""
+    def _settle(self, nodes: IntArray, made: Decisions) -> Decisions:
+        """Items of tasks that moved from ``nodes`` travel with the codec that arrives first."""
         if made.codecs is None:
             return made
         tables = self.tables
-        moved = made.nodes != decisions.nodes
+        moved = made.nodes != nodes
         plan, edge = np.nonzero(moved[:, tables.edge_src] | moved[:, tables.edge_dst])
         src, dst = made.nodes[plan, tables.edge_src[edge]], made.nodes[plan, tables.edge_dst[edge]]
         made.codecs[plan, edge] = fastest_codecs(tables, tables.edge_item[edge], src, dst)

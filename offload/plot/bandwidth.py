@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offload.arrays import FloatArray
-from offload.plot.style import LINES, axes_of, in_unit
-from offload.units import METRIC_UNITS
+from offload.plot.style import LINES, axes_of, objective_axis, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +42,7 @@ def bandwidth(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     table = table.sort_values("bandwidth", kind="stable")
     columns = ["objective", "device_only", "cloud_only"]
     values = table[columns].astype(float)
-    name, size, unit = _scale(dict(table.attrs.get("minimize", {})), float(values.max().max()))
+    size, name = objective_axis(table.attrs.get("minimize"), float(values.max().max()))
     x = table["bandwidth"].to_numpy() / 1e6
     device, cloud = table.attrs.get("device", "device"), table.attrs.get("cloud", "cloud")
     styles = (
@@ -60,34 +59,20 @@ def bandwidth(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
             markersize=4,
         )  # fmt: skip
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     positive = values[values > 0]
     if float(positive.max().max()) > _WIDE * float(positive.min().min()):
         ax.set_yscale("log")
-        ax.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
     ax.margins(x=0.04, y=0.16)
     most = _name_cuts(ax, table, x, values["objective"].to_numpy() / size)
     left, right = ax.get_xlim()  # room for names, which stand left of their points
     ax.set_xlim(left / (right / left) ** (_CHARACTER * most), right)
     ax.set_xlabel("bandwidth between tiers (MB/s)")
-    ax.set_ylabel(f"{name} ({unit})" if unit else name)
+    ax.set_ylabel(name)
+    plain(ax)
     ax.grid(alpha=0.3)
     if ax.get_lines():
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False, fontsize=8)
     return ax
-
-
-def _scale(minimize: dict[str, float], most: float) -> tuple[str, float, str]:
-    """What is drawn, its unit's size in SI units, and the unit."""
-    weighted = {name: weight for name, weight in minimize.items() if weight > 0}
-    if len(weighted) != 1 or list(weighted.values()) != [1.0]:
-        return "objective", 1.0, ""
-    (name,) = weighted
-    unit = METRIC_UNITS.get(name, "")
-    if unit == "s":
-        size, unit = in_unit(most)
-        return name, size, unit
-    return name, 1.0, unit
 
 
 def _name_cuts(ax: Axes, table: pd.DataFrame, x: FloatArray, y: FloatArray) -> int:

@@ -1,17 +1,29 @@
-"""Gantt chart of a plan: tasks on their nodes, transfers on rows of their own."""
+"""Gantt chart of a plan: tasks on their nodes, transfers on the links that they hold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offload.arrays import FloatArray
-from offload.plot.style import axes_of, colours, in_unit, tiers_of
-
-Positions = NDArray[np.integer]
+from offload.plot.bars import Bars, Chart, Row, chart
+from offload.plot.style import (
+    GREY,
+    SMALL,
+    axes_of,
+    colours,
+    in_unit,
+    ink,
+    legend,
+    points,
+    row_limit,
+    span_of,
+    text_width,
+    tiers_of,
+    time_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,21 +32,30 @@ if TYPE_CHECKING:
 
 __all__ = ["gantt"]
 
-_ROW, _LINK = 0.8, 0.35  # heights of bars
-_LABELLED = 150  # bars of tasks that carry their names, at most
-_ROWS = 40  # rows of transfers, at most: those of most bytes
-_CHARACTER = 0.6  # width of a character over its height
+_ROWS = 30  # of nodes, and of links, at most
+_ROOM = 15.0  # points for a row of a node and one of a link, at least
+_UNIT = 0.34  # inches of a figure for a row of a node
+_LABELS = 200  # at most: those in the widest bars
+_OUTLINED = 1500  # bars that are outlined, at most; more would be black
+_LEAST = 5.0  # points, of the smallest text
 
 
-def gantt(plan: Plan, ax: Axes | None = None, transfers: bool = True) -> Axes:
-    """Draw what runs where and when, coloured by tier, and what moves between nodes.
+def gantt(
+    plan: Plan, ax: Axes | None = None, transfers: bool = True, rows: int | None = None
+) -> Axes:
+    """Draw what runs where and when, coloured by tier, and when transfers hold which link.
 
     Parameters
     ----------
     ax
         Where to draw; a new figure's by default (``.figure.savefig(...)``).
     transfers
-        Draw a row for each pair of nodes between which something moves; the 40 of most bytes.
+        Draw a row for each direction of a link that is used (one for both of a half-duplex link).
+        A transfer holds every link of its route while its bytes pass, and is drawn on each; coding
+        before and after, and latency, hold nothing and are gaps.
+    rows
+        Rows of nodes, and of links, at most; by default 30, or as many as the given axes have
+        room for. The busiest are drawn, and a note below says how many there are.
 
     Returns
     -------
@@ -43,115 +64,124 @@ def gantt(plan: Plan, ax: Axes | None = None, transfers: bool = True) -> Axes:
     Raises
     ------
     OffloadError
-        If matplotlib is not installed.
+        If matplotlib is not installed, or ``rows`` is below 1.
     """
-    tables, parts = plan.problem.tables, plan.parts
-    span = plan.metrics["latency"]
+    span = span_of(plan)
+    drawn = chart(plan, row_limit(rows, ax, _ROWS, _ROOM), transfers)
+    top, height = _heights(drawn.rows)
+    total = float(top[-1] + height[-1]) if len(top) else 1.0
+    ax = axes_of(ax, 10.0, 1.2 + _UNIT * max(total, 2.0))
     size, unit = in_unit(span)
-    lane, rows = _lanes(parts.node, parts.start, parts.finish, tables.nodes)
-    names = [tables.node_ids[k] if first else "" for k, first in rows]
-    pairs = _pairs(plan) if transfers else []
-    height = len(rows) + _LINK * 1.6 * len(pairs)
-    ax = axes_of(ax, 10.0, min(40.0, 1.2 + 0.34 * max(height, 2)))
+    end = max(span / size, 1e-12)
+    names = [row.name for row in drawn.rows]
+    across, up = points(ax, names)
+    ax.set_xlim(0, end * 1.01)
+    ax.set_ylim(total + 0.1, -0.1)
+    across, up = across / (end * 1.01), up / (total + 0.2)  # points a unit of the axes
     tiers = [node.tier for node in plan.problem.network.nodes]
     colour = colours(tiers)
-    shade = [colour[tiers[k]] for k in parts.node.tolist()]
-    _bars(ax, parts.start / size, parts.finish / size, lane.astype(float), _ROW, shade)
-    ticks = [float(row) for row in range(len(rows))]
-    base = len(rows) - 0.5
-    for number, (src, dst, chosen) in enumerate(pairs):
-        row = base + _LINK * 1.6 * (number + 0.6)
-        moved = plan.transfers
-        _bars(
-            ax, moved.start[chosen] / size, moved.finish[chosen] / size,
-            np.full(len(chosen), row), _LINK, ["#777777"] * len(chosen),
-        )  # fmt: skip
-        ticks.append(row)
-        names.append(f"{tables.node_ids[src]} → {tables.node_ids[dst]}")
-    ax.set_xlim(0, max(span / size, 1e-12) * 1.01)
-    ax.set_ylim(base + _LINK * 1.6 * len(pairs) + 0.3, -0.6)
-    ax.set_yticks(ticks, names, fontsize=8 if len(ticks) <= 60 else 5)
-    ax.set_xlabel(f"time ({unit})")
-    if len(parts.task) <= _LABELLED:
-        _label(ax, plan, lane, size)
-    used = [tier for tier in tiers_of(tiers) if tier in {tiers[k] for k in parts.node.tolist()}]
-    _legend(ax, [(tier, colour[tier]) for tier in used], bool(pairs))
+    shade = [colour[tiers[drawn.rows[r].position]] for r in drawn.tasks.row.tolist()]
+    place = _Place(ax, top, height, [row.lanes for row in drawn.rows], size)
+    tables, parts = plan.problem.tables, plan.parts.task
+    place.bars(drawn.tasks, shade)
+    place.bars(drawn.holds, [GREY] * len(drawn.holds.row))
+    count = len(shade) + len(drawn.holds.row)
+    if count <= 10 * _OUTLINED:
+        place.labels(drawn.tasks, shade, lambda i: tables.task_ids[int(parts[i])], across, up)
+        place.labels(drawn.holds, [GREY] * count, plan.transfer_name, across, up)
+    for boundary in top[1:]:
+        ax.axhline(boundary, color="#DDDDDD", linewidth=0.5, zorder=0)
+    ax.set_yticks(top + height / 2, names, parse_math=False)
+    for row, tick in zip(drawn.rows, ax.get_yticklabels(), strict=True):
+        high = up * (1.0 if row.kind == "node" else 0.56)
+        tick.set_fontsize(min(SMALL, max(_LEAST, 0.9 * high)))
+    time_axis(ax, unit, _note(drawn))
+    used = {tiers[row.position] for row in drawn.rows if row.kind == "node"}
+    _legend(ax, {tier: colour[tier] for tier in tiers_of(tiers) if tier in used}, drawn)
     return ax
 
 
-def _lanes(
-    node: Positions, start: FloatArray, finish: FloatArray, nodes: int
-) -> tuple[Positions, list[tuple[int, bool]]]:
-    """A row for each bar, so that none overlap; of each row its node, and if it is its first."""
-    lane = np.zeros(len(start), np.int64)
-    rows: list[tuple[int, bool]] = []
-    for k in range(nodes):
-        own = np.flatnonzero(np.asarray(node) == k)
-        ends: list[float] = []
-        first = len(rows)
-        for i in own[np.lexsort((finish[own], start[own]))].tolist():
-            free = next((n for n, end in enumerate(ends) if end <= start[i] * (1 + 1e-12)), None)
-            if free is None:
-                free = len(ends)
-                ends.append(0.0)
-                rows.append((k, free == 0))
-            ends[free] = float(finish[i])
-            lane[i] = first + free
-    return lane, rows
-
-
-def _pairs(plan: Plan) -> list[tuple[int, int, Positions]]:
-    """Pairs of nodes and the rows of their transfers: those of most bytes, in order of nodes."""
-    moved = plan.transfers
-    nodes = plan.problem.tables.nodes
-    key = moved.src.astype(np.int64) * nodes + moved.dst
-    found, inverse = np.unique(key, return_inverse=True)
-    total = np.bincount(inverse, moved.size, minlength=len(found))
-    kept = np.sort(np.argsort(-total, kind="stable")[:_ROWS])
-    return [
-        (int(found[i] // nodes), int(found[i] % nodes), np.flatnonzero(inverse == i))
-        for i in kept.tolist()
-    ]
-
-
-def _bars(
-    ax: Axes, begin: FloatArray, end: FloatArray, row: FloatArray, height: float,
-    shade: Sequence[str],
-) -> None:  # fmt: skip
-    from matplotlib.collections import PolyCollection
-
-    low, high = row - height / 2, row + height / 2
-    corners = np.stack([
-        np.stack([begin, low], 1), np.stack([begin, high], 1),
-        np.stack([end, high], 1), np.stack([end, low], 1),
-    ], 1)  # fmt: skip
-    ax.add_collection(
-        PolyCollection(list(corners), facecolors=shade, edgecolors="black", linewidths=0.4)
+def _heights(rows: Sequence[Row]) -> tuple[FloatArray, FloatArray]:
+    """Upper end and height of each row; a node with one bar at a time has height 1."""
+    node = np.array([row.kind == "node" for row in rows], bool)
+    lanes = np.array([row.lanes for row in rows], float)
+    height = np.where(
+        node, np.clip(0.4 + 0.6 * lanes, 1.0, 4.0), np.clip(0.26 + 0.3 * lanes, 0.56, 1.2)
     )
+    apart = np.where(~node & (np.arange(len(rows)) == node.sum()), 0.25, 0.0)
+    return np.cumsum(height + apart) - height, height
 
 
-def _label(ax: Axes, plan: Plan, lane: Positions, size: float) -> None:
-    """Names of tasks in those bars that are wide enough."""
-    width = ax.bbox.width / ax.figure.dpi * 72 * 0.8  # about the final width, in points
-    points = width / max(plan.metrics["latency"] / size, 1e-12)
-    fontsize = 7.0
-    parts = plan.parts
-    for i, name in enumerate(plan.problem.tables.task_ids[t] for t in parts.task.tolist()):
-        begin, end = parts.start[i] / size, parts.finish[i] / size
-        if (end - begin) * points > len(name) * fontsize * _CHARACTER:
-            ax.text(
-                (begin + end) / 2, lane[i], name, ha="center", va="center", fontsize=fontsize,
-                clip_on=True,
-            )  # fmt: skip
+class _Place:
+    """Where bars go: each row's height is shared by its lanes."""
+
+    def __init__(
+        self, ax: Axes, top: FloatArray, height: FloatArray, lanes: list[int], size: float
+    ) -> None:
+        self.ax, self.size = ax, size
+        self.lane = 0.84 * height / np.maximum(lanes, 1)
+        self.first = top + 0.08 * height
+
+    def box(self, bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Left, right, upper and lower ends."""
+        upper = self.first[bars.row] + bars.lane * self.lane[bars.row]
+        return bars.begin / self.size, bars.end / self.size, upper, upper + self.lane[bars.row]
+
+    def bars(self, bars: Bars, shade: Sequence[str]) -> None:
+        """Draw rectangles."""
+        from matplotlib.collections import PolyCollection
+
+        if not len(shade):
+            return
+        left, right, upper, lower = self.box(bars)
+        x, y = np.stack([left, left, right, right], 1), np.stack([upper, lower, lower, upper], 1)
+        corners: Any = np.stack([x, y], 2)  # an array is taken at once, a list bar by bar
+        few = len(shade) <= _OUTLINED
+        self.ax.add_collection(
+            PolyCollection(
+                corners, facecolors=shade, edgecolors="black" if few else "face",
+                linewidths=0.4 if few else 0.2,
+            ),
+            autolim=False,
+        )  # fmt: skip
+
+    def labels(
+        self, bars: Bars, shade: Sequence[str], name: Callable[[int], str], across: float, up: float
+    ) -> None:
+        """Names in those bars that hold them; ``across`` and ``up``: points a unit."""
+        left, right, upper, lower = self.box(bars)
+        wide, high = (right - left) * across, (lower - upper) * up
+        fits = np.flatnonzero((wide > 2 * _LEAST) & (high > 1.2 * _LEAST))
+        for i in fits[np.argsort(-wide[fits], kind="stable")][:_LABELS].tolist():
+            text, size = name(int(bars.source[i])), min(7.0, 0.8 * float(high[i]))
+            if text_width(text, size) + 4 < wide[i]:
+                self.ax.text(
+                    (left[i] + right[i]) / 2, (upper[i] + lower[i]) / 2, text, ha="center",
+                    va="center_baseline", fontsize=size, color=ink(shade[i]), clip_on=True,
+                    parse_math=False,
+                )  # fmt: skip
 
 
-def _legend(ax: Axes, tiers: Sequence[tuple[str, str]], moved: bool) -> None:
+def _note(drawn: Chart) -> str:
+    """How many rows of how many are drawn, if not all."""
+    shown = {kind: sum(row.kind == kind for row in drawn.rows) for kind in ("node", "link")}
+    left_out = [
+        f"{shown[kind]} of {count} {what}"
+        for kind, count, what in (
+            ("node", drawn.nodes, "nodes"),
+            ("link", drawn.links, "rows of links"),
+        )
+        if shown[kind] < count and (kind == "node" or shown[kind])
+    ]
+    return f"the busiest {', '.join(left_out)}" if left_out else ""
+
+
+def _legend(ax: Axes, tiers: dict[str, str], drawn: Chart) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(facecolor=colour, edgecolor="black", label=tier) for tier, colour in tiers]
-    if moved:
-        handles.append(Patch(facecolor="#777777", edgecolor="black", label="transfer"))
-    ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles) or 1,
-        frameon=False, fontsize=8,
-    )  # fmt: skip
+    handles = [
+        Patch(facecolor=colour, edgecolor="black", label=tier) for tier, colour in tiers.items()
+    ]
+    if len(drawn.holds.row):
+        handles.append(Patch(facecolor=GREY, edgecolor="black", label="transfer on a link"))
+    legend(ax, handles)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offload.plot.style import LINES, axes_of
+from offload.plot.style import DASHES, LINES, MARKERS, SMALL, axes_of, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,9 @@ _TITLES = {
 }
 _LEAST = 1.1  # where the axis ends at least
 _WIDE = 10.0  # from where on it is logarithmic
-_DASHES = ("-", "--", "-.", ":")
+_COLUMN = 20  # names in a column of the legend, at most
+_MARKS = 6  # on a line, about; they tell lines apart in grey
+_INSIDE = 6  # methods up to which the legend stands among the lines
 
 
 def profiles(table: pd.DataFrame, ax: Axes | None = None, measure: str = "objective") -> Axes:
@@ -48,18 +50,24 @@ def profiles(table: pd.DataFrame, ax: Axes | None = None, measure: str = "object
         ax.step(
             [*steps["ratio"], end], [*steps["share"], steps["share"].iloc[-1]], where="post",
             label=str(name), color=LINES[number % len(LINES)],
-            linestyle=_DASHES[number // len(LINES) % len(_DASHES)],
+            linestyle=DASHES[number % len(DASHES)], marker=MARKERS[number % len(MARKERS)],
+            markersize=4, markevery=max(1, len(steps) // _MARKS),
         )  # fmt: skip
     across, up = _TITLES[measure]
     if end > _WIDE:
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
-        ax.xaxis.set_minor_formatter("")
     ax.set_xlim(1, end)
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(across)
     ax.set_ylabel(up)
     ax.grid(alpha=0.3)
-    if len(table):
-        ax.legend(loc="best", fontsize=8)
+    plain(ax)
+    lines = len(ax.get_lines())
+    if 0 < lines <= _INSIDE:
+        ax.legend(loc="lower right", fontsize=SMALL)
+    elif lines:  # beside the lines, which would not leave room
+        ax.legend(
+            loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=SMALL, frameon=False,
+            ncols=-(-lines // _COLUMN),
+        )  # fmt: skip
     return ax

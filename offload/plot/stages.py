@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from offload.plot.style import axes_of, colours, in_unit
+from offload.plot.style import GREY, SMALL, axes_of, colours, in_unit, ink, legend
 from offload.stage_table import link_loads
 from offload.stage_table import stages as stage_table
 from offload.tiers import tiers_of
@@ -56,7 +56,7 @@ def stages(plan: Plan, ax: Axes | None = None) -> Axes:
         (f"{row['stage']}  {_short(row['node'])}", row["seconds"], colour[row["tier"]], _span(row))
         for row in table.to_dict("records")
     ] + [
-        (f"{_short(row['from'])} → {_short(row['to'])}", row["seconds"], "#777777", "link")
+        (f"{_short(row['from'])} → {_short(row['to'])}", row["seconds"], GREY, "link")
         for row in links.to_dict("records")
     ]
     end = max(period / size, 1e-12)
@@ -66,12 +66,12 @@ def stages(plan: Plan, ax: Axes | None = None) -> Axes:
         inside = length > _INSIDE * end
         ax.text(
             0.01 * end if inside else length + 0.01 * end, at, text, va="center", fontsize=7.5,
-            color="white" if inside and shade == "#777777" else "black", clip_on=True,
+            color=ink(shade) if inside else "black", clip_on=True, parse_math=False,
         )  # fmt: skip
     ax.axvline(end, color="black", linewidth=1.0, linestyle="--")
     ax.set_xlim(0, end * 1.04)
     ax.set_ylim(count - 0.4, -0.6)
-    ax.set_yticks(range(count), [name for name, *_ in rows], fontsize=8)
+    ax.set_yticks(range(count), [name for name, *_ in rows], fontsize=SMALL, parse_math=False)
     ax.set_xlabel(f"load for each input ({unit}); the dashed line is the period")
     used = [t for t in tiers_of([n.tier for n in plan.problem.network.nodes])
             if t in set(table["tier"])]  # fmt: skip
@@ -94,8 +94,5 @@ def _legend(ax: Axes, shades: dict[str, str], linked: bool) -> None:
 
     handles = [Patch(facecolor=shade, edgecolor="black", label=t) for t, shade in shades.items()]
     if linked:
-        handles.append(Patch(facecolor="#777777", edgecolor="black", label="link"))
-    ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles) or 1,
-        frameon=False, fontsize=8,
-    )  # fmt: skip
+        handles.append(Patch(facecolor=GREY, edgecolor="black", label="link"))
+    legend(ax, handles)
