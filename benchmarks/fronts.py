@@ -4,7 +4,7 @@ For each instance the fronts of all methods are put together; of that union ever
 0..1, and a method's share is its hypervolume over the union's, both up to (1.1, 1.1).
 
     python benchmarks/fronts.py --time 60
-    python benchmarks/fronts.py --methods nsga2,auto --metrics latency,energy instances/crossing-40.json
+    python benchmarks/fronts.py --methods nsga2,auto instances/crossing-40.json
 """
 
 from __future__ import annotations

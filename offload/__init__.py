@@ -30,6 +30,9 @@ _WHERE = {
     "replicated_stages": "formulations.replicated_stages",
     "solve": "offload.solver", "compare": "offload.solver",
     "stages": "offload.stage_table", "sweep_bandwidth": "offload.bandwidth_sweep",
+    "sweep": "offload.sweeps", "Sweep": "offload.sweeps", "SweepProgress": "offload.sweeps",
+    "critical_path": "offload.critical", "slack": "offload.critical",
+    "bottlenecks": "offload.binding",
     "batch": "offload.batching.running", "load_batch": "offload.batching.running",
     "Batch": "offload.batching.summary", "BatchProgress": "offload.batching.progress",
     "pareto": "offload.fronts.running", "load_front": "offload.fronts.files",
@@ -47,12 +50,15 @@ if TYPE_CHECKING:
     from offload.batching.running import batch as batch
     from offload.batching.running import load_batch as load_batch
     from offload.batching.summary import Batch as Batch
+    from offload.binding import bottlenecks as bottlenecks
     from offload.catalogue import link as link
     from offload.catalogue import links as links
     from offload.catalogue import node as node
     from offload.catalogue import profiles as profiles
     from offload.checker import check as check
     from offload.converting import convert as convert
+    from offload.critical import critical_path as critical_path
+    from offload.critical import slack as slack
     from offload.errors import InstanceError as InstanceError
     from offload.errors import Issue as Issue
     from offload.errors import OffloadError as OffloadError
@@ -95,6 +101,9 @@ if TYPE_CHECKING:
     from offload.solver import compare as compare
     from offload.solver import solve as solve
     from offload.stage_table import stages as stages
+    from offload.sweeps import Sweep as Sweep
+    from offload.sweeps import SweepProgress as SweepProgress
+    from offload.sweeps import sweep as sweep
 
 
 _PARTS = ("models", "plot")  # packages to be had as attributes

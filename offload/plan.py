@@ -284,7 +284,8 @@ class Plan:
         tables, parts = self.problem.tables, self.parts
         latency = self.metrics["latency"]
         busy = np.bincount(parts.node, self.measured.occupied, minlength=tables.nodes)
-        span = tables.node_slots * latency
+        # What is 0 stays so in a plan that never ends.
+        span = tables.node_slots * np.where(tables.node_slots > 0, latency, 0.0)
         rows, pushed = self.transfers, self.measured.pushes
         codec = np.zeros(tables.nodes)
         times = tables.transfer(rows.size, rows.src, rows.dst, rows.codec)
@@ -298,7 +299,7 @@ class Plan:
             "utilisation": np.divide(busy, span, out=np.zeros(tables.nodes), where=span > 0),
             "energy": np.bincount(parts.node, self.energy_of_parts, minlength=tables.nodes),
             "codec_energy": codec,
-            "idle_energy": tables.idle_power * latency,
+            "idle_energy": tables.idle_power * np.where(tables.idle_power > 0, latency, 0.0),
             "cost": busy * tables.node_price,
         })  # fmt: skip
         routes = tables.routes
@@ -351,6 +352,12 @@ class Plan:
         from offload.plot import topology
 
         return topology(self.problem, self, ax)
+
+    def report(self, path: str | os.PathLike[str]) -> list[Violation]:
+        """Write the plan as an HTML page; see :func:`offload.reporting.save_report`."""
+        from offload.reporting import save_report
+
+        return save_report(self, path)
 
     def _repr_html_(self) -> str:
         from offload.html import plan_page

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 
-__all__ = ["METRIC_UNITS", "count", "metric", "number", "percent", "prefixed", "quantity"]
+__all__ = [
+    "METRIC_UNITS", "count", "field_unit", "metric", "number", "percent", "prefixed", "quantity",
+]  # fmt: skip
 
 METRIC_UNITS = {
     "latency": "s", "completion": "s", "tardiness": "s", "energy": "J", "cost": "", "risk": "",
     "traffic": "B", "period": "s",
 }  # fmt: skip
 
+_FIELD_UNITS = {
+    "speed": "op/s", "work": "op", "bandwidth": "B/s", "bytes": "B", "move_bytes": "B",
+    "reference_bytes": "B", "memory": "B", "storage": "B", "resident": "B", "latency": "s",
+    "release": "s", "due": "s", "deadline": "s", "time": "s", "busy_power": "W", "idle_power": "W",
+    "encode": "op/B", "decode": "op/B",
+}  # fmt: skip
 _PREFIXES = (
     (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""),
     (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"),
@@ -62,6 +71,15 @@ def prefixed(value: float, unit: str, digits: int = 4) -> tuple[float, str]:
 def metric(name: str, value: float | None, digits: int = 6) -> str:
     """A metric with its unit; cost and risk have none."""
     return quantity(value, METRIC_UNITS.get(name, ""), digits)
+
+
+def field_unit(path: str) -> str:
+    """The unit of a field of an instance by its path; "" for what has none."""
+    steps = re.sub(r"\[.*?\](?=[.\[]|$)", "", path).split(".")
+    if steps[0] == "limits":
+        return METRIC_UNITS.get(steps[-1], "")
+    unit = _FIELD_UNITS.get(next((s for s in reversed(steps) if s in _FIELD_UNITS), ""), "")
+    return "" if steps[0] == "minimize" else unit
 
 
 def percent(share: float | None) -> str:

@@ -58,6 +58,11 @@ def test_the_module_runs_as_the_program_does() -> None:
     assert (done.returncode, done.stdout) == (0, f"offload {offload.__version__}\n")
 
 
+def test_brackets_of_paths_stay_in_help() -> None:
+    text = run("sweep", "--help").out
+    assert text.count("network.nodes[tier:edge].speed") == 2  # in the text and an example
+
+
 def test_without_a_command_there_is_help_and_status_2() -> None:
     outcome = run()
     assert outcome.status == 2

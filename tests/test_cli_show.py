@@ -104,9 +104,10 @@ def test_a_plan_tells_where_time_and_energy_went(here: Path) -> None:
     chain = lines[lines.index("what the last finish waited for") + 1 :]
     assert chain == [
         "  grab on cam: 0 s to 100 ms",
-        "  detect on edge: 202 ms to 702 ms; waited 102 ms for grab -> detect",
-        "  alarm on edge: 702 ms to 702.1 ms; after detect",
-        "  in all: 600.1 ms running, 102 ms between tasks",
+        "  grab -> detect over cam-edge: 100 ms to 202 ms",
+        "  detect on edge: 202 ms to 702 ms",
+        "  alarm on edge: 702 ms to 702.1 ms",
+        "  in all: 600.1 ms running, 102 ms moving",
     ]
 
 
@@ -115,7 +116,8 @@ def test_a_plan_for_machines_has_every_row_and_digit(here: Path) -> None:
     answer = run("show", "street.plan.json", "--json").json()
     assert answer["kind"] == "plan"
     assert answer["metrics"] == plan.metrics
-    assert [row["task"] for row in answer["critical"]] == ["grab", "detect", "alarm"]
+    pieces = ["grab", "grab -> detect", "detect", "alarm"]
+    assert [row["what"] for row in answer["critical"]] == pieces
     assert [row["task"] for row in answer["tasks"]] == ["grab", "detect", "alarm"]
     memory = {row["node"]: row["memory"] for row in answer["nodes"]}
     assert memory == {"cam": 2e8, "edge": 5e8, "cloud": 0.0}

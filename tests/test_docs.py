@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -62,9 +63,10 @@ def test_python_of_the_guide_to_pictures_draws_them(
 ) -> None:
     (tmp_path / "instances").symlink_to(ROOT / "instances")
     monkeypatch.chdir(tmp_path)
-    (block,) = blocks("docs/pictures.md", "python")
-    exec(compile(block, "docs/pictures.md", "exec"), {})
-    assert {path.name for path in tmp_path.glob("*.*")} == {"gantt.svg", "both.png"}
+    for block in blocks("docs/pictures.md", "python"):
+        exec(compile(block, "docs/pictures.md", "exec"), {})
+    drawn = {"gantt.svg", "both.png", "gantt.html", "network.html"}
+    assert {path.name for path in tmp_path.glob("*.*")} == drawn
 
 
 def test_example_of_the_problem_class_has_the_value_it_states() -> None:
@@ -98,6 +100,17 @@ def test_python_of_the_partitions_page_cuts_where_the_bandwidth_says(
     assert names["stages"]["last"].tolist() == ["pool1", "conv2"]
     cuts = names["sweep"]["cut"].tolist()
     assert (cuts[0], cuts[-1]) == ("conv2", "input")
+
+
+def test_python_of_the_sensitivity_page_says_where_the_placement_changes() -> None:
+    names: dict[str, Any] = {}
+    for block in blocks("docs/sensitivity.md", "python"):
+        exec(compile(block, "docs/sensitivity.md", "exec"), names)
+    assert names["frame"]["placement"].tolist() == [0, 0, 1, 1]
+    assert names["path"]["what"].tolist() == ["grab", "grab -> detect", "detect"]
+    ends = names["table"].set_index(["kind", "name"])
+    assert ends.loc[("bandwidth", "cam-edge"), "down"] == pytest.approx(0.2, rel=0.02)
+    assert set(ends["range"]) == {"proved", ""}
 
 
 def test_every_format_is_described() -> None:

@@ -338,24 +338,3 @@ def test_a_plan_of_no_tasks_is_an_empty_picture() -> None:
     assert graph(found).texts[:] == []
     assert load(found).get_xlabel() == "time (s)\nno nodes run something"
     assert memory(found).get_xlabel() == "time (s)\nno nodes use memory"
-
-
-def test_dollars_in_names_are_dollars() -> None:
-    nodes = [Node("a$^b$", tier="$x_"), Node("c$_$")]
-    tasks = [Task(r"$\frac$", work=1), Task("$t$", work=1)]
-    joined = Graph(tasks, [offload.Edge(r"$\frac$", "$t$", bytes=1)])
-    problem = Problem(network=Network(nodes, [Link("a$^b$", "c$_$", 1)]), graph=joined)
-    found = offload.evaluate(problem, [[0, 1]], [[0, 1]]).plan()
-    for ax in (gantt(found), topology(problem, found), graph(found), load(found)):
-        ax.figure.draw_without_rendering()  # refuses formulas that are none
-        assert not any(text.get_parse_math() for text in ax.texts)
-
-
-def test_times_that_are_not_finite_are_not_drawn() -> None:
-    network = Network([Node("a"), Node("b")])  # no link
-    tasks = [Task("s", work=1), Task("t", work=1)]
-    problem = Problem(network=network, graph=Graph(tasks, [offload.Edge("s", "t", bytes=1)]))
-    found = offload.evaluate(problem, [[0, 1]], [[0, 1]]).plan()
-    for draw in (gantt, load, memory):
-        with pytest.raises(OffloadError, match="plan: its latency is inf"):
-            draw(found)

@@ -14,6 +14,7 @@ import importlib
 import inspect
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -30,8 +31,8 @@ from offload.errors import OffloadError
 __all__ = ["application", "main"]
 
 _COMMANDS = (
-    "solve", "check", "compare", "batch", "pareto", "partition", "convert", "generate", "show",
-    "profile", "profiles", "methods", "schema",
+    "solve", "check", "compare", "batch", "sweep", "bottlenecks", "pareto", "partition", "convert",
+    "generate", "show", "report", "profile", "profiles", "methods", "schema",
 )  # fmt: skip
 _USAGE, _INTERRUPTED, _FAULT = 2, 130, 70
 
@@ -84,7 +85,7 @@ def application() -> typer.Typer:
     for name in _COMMANDS:
         module = importlib.import_module(f"offload.cli.{name}")
         lines = [line for line in module.EXAMPLE.splitlines() if line]
-        examples = "\n\n".join(["Examples:", *lines])
+        examples = "\n\n".join(["Examples:", *map(_verbatim, lines)])
         made.command(name, help=_unwrapped(module.command), epilog=examples)(module.command)
     return made
 
@@ -92,7 +93,12 @@ def application() -> typer.Typer:
 def _unwrapped(function: Callable[..., Any]) -> str:
     """A docstring with one line a paragraph, for the terminal to wrap."""
     paragraphs = (inspect.getdoc(function) or "").split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    return _verbatim("\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))
+
+
+def _verbatim(text: str) -> str:
+    """Text in which brackets stay what they are: in help they would name a style."""
+    return re.sub(r"\[(?=[a-z#/@][^\[]*?\])", r"\\[", text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

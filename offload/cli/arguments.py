@@ -9,8 +9,8 @@ import typer
 from offload.cli.values import amount, whole
 
 __all__ = [
-    "Ascii", "Gap", "InstanceFile", "Json", "Limits", "Minimize", "PlanArgument", "Quiet", "Seed",
-    "Threads", "Verbose", "WorkLimit",
+    "Ascii", "Gap", "InstanceFile", "Json", "Limits", "Minimize", "PlanArgument", "PlanInstance",
+    "Quiet", "Seed", "Threads", "Verbose", "WorkLimit",
 ]  # fmt: skip
 
 InstanceFile = Annotated[
@@ -21,6 +21,15 @@ InstanceFile = Annotated[
 ]
 PlanArgument = Annotated[
     str, typer.Argument(metavar="PLAN", help="Plan file; - is standard input.")
+]
+PlanInstance = Annotated[
+    str | None,
+    typer.Option(
+        "--instance",
+        "-i",
+        metavar="INSTANCE",
+        help="The instance that a plan is for. Default: looked for near the plan.",
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON for machines, every digit, SI units.")

@@ -9,7 +9,7 @@ import typer
 from offload.cli.arguments import InstanceFile, Json, Limits, PlanArgument, Quiet, Verbose
 from offload.cli.output import Session, plain
 from offload.cli.values import amount, goal, one_standard_input
-from offload.problem import METRICS
+from offload.stated import amounts, disagreements
 
 if TYPE_CHECKING:
     from offload.plan import Plan, Violation
@@ -19,7 +19,6 @@ offload check instances/topcuoglu-2002.json topcuoglu-2002.plan.json
 
 offload solve crossing.json -o - | offload check crossing.json - --limit energy=50
 """
-_NEAR = 1e-9  # relative difference up to which a stated figure agrees with the measured one
 
 
 def command(
@@ -60,7 +59,7 @@ def command(
         })  # fmt: skip
     else:
         _print(session, made, found)
-    for remark in [*_disagreements(made), *_other_limits(made, bounds)]:
+    for remark in [*disagreements(made), *_other_limits(made, bounds)]:
         session.note(f"note: {remark}")
     return 1 if found else 0
 
@@ -82,42 +81,9 @@ def _record(violation: Violation) -> dict[str, Any]:
     return {name: getattr(violation, name) for name in names}
 
 
-def _disagreements(plan: Plan) -> list[str]:
-    """Where the file's own figures differ from those measured from its times."""
-    metrics = plan.metrics
-    figures = [
-        (f"metrics.{name}", value, metrics[name])
-        for name, value in plan.stated.items()
-        if name in metrics
-    ]
-    objective, weights = plan.result.get("objective"), _amounts(plan.result.get("minimize"))
-    if isinstance(objective, int | float) and weights is not None:
-        figures.append(("result.objective", objective, plan.objective(weights)))
-    return [
-        f"the plan file says {name} = {stated!r}, measured {measured!r}"
-        for name, stated, measured in figures
-        if not _agree(stated, measured)
-    ]
-
-
-def _agree(stated: float, measured: float) -> bool:
-    # Written so that NaN, which equals nothing, agrees with nothing but NaN.
-    both_undefined = stated != stated and measured != measured
-    near = abs(stated - measured) <= _NEAR * max(abs(stated), abs(measured))
-    return both_undefined or stated == measured or near
-
-
-def _amounts(value: Any) -> dict[str, float] | None:
-    """What a file records as weights or limits; ``None`` where it is something else."""
-    fine = isinstance(value, dict) and all(
-        name in METRICS and isinstance(number, int | float) for name, number in value.items()
-    )
-    return dict(value) if fine else None
-
-
 def _other_limits(plan: Plan, bounds: dict[str, float] | None) -> list[str]:
     """The limits that the plan was made for, where they are not those that were checked."""
-    recorded = _amounts(plan.result.get("limits"))
+    recorded = amounts(plan.result.get("limits"))
     checked = plan.problem.limits if bounds is None else bounds
     if recorded is None or recorded == checked:
         return []

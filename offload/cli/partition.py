@@ -18,6 +18,7 @@ from offload.cli.arguments import (
 )
 from offload.cli.output import Session
 from offload.cli.partition_input import Source, read_problem
+from offload.cli.saving import check_picture
 from offload.cli.values import (
     amount,
     check_writable,
@@ -36,7 +37,6 @@ offload partition model.onnx --network edge-3tier --minimize latency -o model.pl
 
 offload partition models.py:vgg --network site.json --bandwidths 1MB,10MB,100MB
 """
-_PICTURES = (".png", ".pdf", ".svg")
 _EACH = 2.0  # seconds for each bandwidth
 
 
@@ -197,7 +197,7 @@ def command(
     one_standard_input(MODEL_OR_INSTANCE=source, **{"--network": network})
     for option, target in (("--output", output), ("--save-instance", save_instance)):
         check_writable(option, target)
-    _check_picture(plot)
+    check_picture(plot)
 
     import offload
     from offload.cli.partition_runs import Ends, planned, replicated, sweeping
@@ -233,15 +233,3 @@ def _values(text: str | None) -> list[float] | None:
     if text is None:
         return None
     return [size("--bandwidths", piece) or 0.0 for piece in text.split(",")]
-
-
-def _check_picture(target: str | None) -> None:
-    if target is None:
-        return
-    if not target.lower().endswith(_PICTURES):
-        raise wrong("--plot", "must end in .svg, .png or .pdf", target, "write stages.svg")
-    check_writable("--plot", target)
-
-    from offload.plot.style import axes_of
-
-    axes_of(None, 1.0, 1.0)  # where matplotlib is missing, say so before long work

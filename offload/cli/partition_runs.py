@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offload.cli.output import Session
+from offload.cli.saving import save_picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Ends", "planned", "replicated", "sweeping"]
 
-_DPI = 150
-
 
 class Ends(NamedTuple):
     """Where answers go: the session, files of a plan or table and of a picture, and if as JSON."""
@@ -26,20 +25,6 @@ class Ends(NamedTuple):
     output: str | None
     plot: str | None
     json: bool
-
-
-def _draw(target: str | None, draw: Any, what: Any) -> None:
-    """Save a picture, whole or not at all."""
-    if target is None:
-        return
-    import io
-
-    from offload.files import write_bytes
-
-    drawn = io.BytesIO()
-    kind = target.lower().rpartition(".")[2]
-    draw(what).figure.savefig(drawn, format=kind, dpi=_DPI)
-    write_bytes(target, drawn.getvalue())
 
 
 def planned(
@@ -65,7 +50,7 @@ def planned(
         if output is not None and result.plan is not None:
             write_bytes(output, result_text(problem, result).encode())
         if result.plan is not None:
-            _draw(plot, pictures.stages, result.plan)
+            save_picture(plot, pictures.stages, result.plan)
         return result, report.cut_record(found, aim.minimize)
 
     result, cut = run(work, meter)
@@ -161,7 +146,7 @@ def sweeping(
         if not interrupted:
             if output is not None:
                 write_bytes(output, frame.to_csv(index=False).encode())
-            _draw(plot, pictures.bandwidth, frame)
+            save_picture(plot, pictures.bandwidth, frame)
         return frame
 
     frame = run(work, meter, kept="stopping; what is done is shown, nothing is saved")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from offload.cli.answer import STYLES, metric_lines, node_lines
 from offload.cli.chart import chart_lines, shown_nodes
-from offload.cli.critical import Step, critical_chain, memory_peaks
 from offload.cli.gantt import load_bar, name_width
 from offload.cli.output import Session, cut, folded, plain, table
+from offload.critical import critical_path
+from offload.resources import memory_peaks
+from offload.stated import recorded_headline
 from offload.units import count, percent, quantity
-from offload.wording import headline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,15 +50,12 @@ def show_plan(session: Session, plan: Plan, *, rows: int = 20, transfers: bool =
 
 def _recorded(plan: Plan) -> tuple[str, str | None]:
     """What the plan file says of the solve that made it."""
-    facts = plan.result
-    numbers = [facts.get(name) for name in ("objective", "bound", "gap")]
-    fine = all(value is None or isinstance(value, int | float) for value in numbers)
-    if not facts.get("status") or not fine or not isinstance(facts.get("minimize"), dict):
+    text = plain(recorded_headline(plan))
+    if not text:
         return "", None
-    text = plain(headline(facts))
-    if facts.get("method"):
-        text += plain(f" [{facts['method']}]")
-    return text, STYLES.get(str(facts["status"]))
+    if plan.result.get("method"):
+        text += plain(f" [{plan.result['method']}]")
+    return text, STYLES.get(str(plan.result["status"]))
 
 
 def _loads(plan: Plan, width: int, rows: int, ascii: bool) -> list[str]:
@@ -129,40 +128,29 @@ def _print_frame(
 
 
 def _chain_lines(plan: Plan, rows: int) -> list[str]:
-    """The critical chain, a line a step; its middle is left out where it is long."""
-    steps = critical_chain(plan)
-    if not steps:
+    """The critical path, a line a piece; its middle is left out where it is long."""
+    frame = critical_path(plan)
+    if not len(frame):
         return ["(nothing runs)"]
-    lines = [_step_line(plan, step) for step in steps]
+    lines = [_piece_line(row) for row in frame.to_dict("records")]
     if len(lines) > rows + 1:
         half = max(1, rows // 2)
         lines = [*lines[:half], f"  ... {count(len(lines) - 2 * half, 'step')} ...", *lines[-half:]]
-    running = sum(float(plan.parts.finish[s.part] - plan.parts.start[s.part]) for s in steps)
-    waited = sum(step.wait for step in steps)
-    queued = sum(step.queued for step in steps)
-    total = f"  in all: {quantity(running, 's')} running, {quantity(waited, 's')} between tasks"
-    return [
-        *lines,
-        total + (f", of it {quantity(queued, 's')} in queues for links" if queued else ""),
-    ]
+    spent = frame.groupby("kind")["seconds"].sum()
+    words = {"task": "running", "transfer": "moving", "wait": "waiting"}
+    parts = [f"{quantity(float(spent[k]), 's')} {word}" for k, word in words.items() if k in spent]
+    return [*lines, f"  in all: {', '.join(parts)}"]
 
 
-def _step_line(plan: Plan, step: Step) -> str:
-    parts, tables = plan.parts, plan.problem.tables
-    p = step.part
-    times = f"{quantity(float(parts.start[p]), 's')} to {quantity(float(parts.finish[p]), 's')}"
-    place = f"{tables.task_ids[int(parts.task[p])]} on {tables.node_ids[int(parts.node[p])]}"
-    queue = f", of it {quantity(step.queued, 's')} queued" if step.queued else ""
-    why = {
-        "start": "",
-        "release": "; released then",
-        "transfer": f"; waited {quantity(step.wait, 's')} for {step.what}{queue}",
-        "task": f"; after {step.what}",
-        "node": f"; when {step.what} left the node",
-    }[step.cause]
-    if step.idle:
-        why += f"; {quantity(step.idle, 's')} later than it could"
-    return plain(f"  {place}: {times}{why}")
+def _piece_line(row: Mapping[Hashable, Any]) -> str:
+    times = f"{quantity(row['begin'], 's')} to {quantity(row['end'], 's')}"
+    why = row["why"]
+    if row["kind"] == "wait":
+        return plain(f"  {row['what']} on {row['where']}: {times}: waits for {why}")
+    if row["cause"] in ("input", "start", "release", "idle"):
+        why = ""  # the line before tells
+    place = f"{row['what']} {'on' if row['kind'] == 'task' else 'over'} {row['where']}"
+    return plain(f"  {place}: {times}" + (f"; {why}" if why else ""))
 
 
 def _late_lines(plan: Plan, rows: int) -> list[str]:
@@ -179,22 +167,7 @@ def _late_lines(plan: Plan, rows: int) -> list[str]:
 def plan_json(plan: Plan) -> dict[str, Any]:
     """The same for machines: every row, every digit."""
     nodes, links = plan.breakdown()
-    parts, tables = plan.parts, plan.problem.tables
     peaks = memory_peaks(plan).tolist()
-    chain = [
-        {
-            "task": tables.task_ids[int(parts.task[step.part])],
-            "node": tables.node_ids[int(parts.node[step.part])],
-            "start": float(parts.start[step.part]),
-            "finish": float(parts.finish[step.part]),
-            "cause": step.cause,
-            "what": step.what,
-            "wait": step.wait,
-            "queued": step.queued,
-            "idle": step.idle,
-        }
-        for step in critical_chain(plan)
-    ]
     rows = nodes.to_dict("records")
     return {
         "kind": "plan",
@@ -203,7 +176,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "metrics": plan.metrics,
         "nodes": [{**row, "memory": peak} for row, peak in zip(rows, peaks, strict=True)],
         "links": links.to_dict("records"),
-        "critical": chain,
+        "critical": critical_path(plan).to_dict("records"),
         "tasks": plan.to_frame().to_dict("records"),
         "transfers": plan.transfers_frame().to_dict("records"),
     }

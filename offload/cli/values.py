@@ -13,7 +13,7 @@ from offload.errors import Issue, OffloadError
 
 __all__ = [
     "amount", "check_writable", "duration", "goal", "method_names", "method_options", "numbers",
-    "one_standard_input", "size", "stem", "whole", "wrong",
+    "one_standard_input", "size", "stem", "swept", "whole", "wrong",
 ]  # fmt: skip
 
 _BYTES = {
@@ -150,6 +150,57 @@ def numbers(option: str, text: str) -> list[int]:
     if len(set(found)) < len(found):
         raise wrong(option, "needs distinct numbers", text, "keep one of each")
     return found
+
+
+def swept(pieces: Sequence[str], option: str = "--set") -> dict[str, list[Any]]:
+    """``PATH=A,B,...`` or ``PATH=LO:HI:N`` as values by path; ``x2`` stays a factor.
+
+    Bytes and times may have a unit where the field has that one.
+    """
+    made: dict[str, list[Any]] = {}
+    for piece in pieces:
+        path, equals, text = (part.strip() for part in piece.rpartition("="))
+        if not equals or not path or not text:
+            fix = 'write for example "network.links[cam-edge].bandwidth=1e6,1e7"'
+            raise wrong(option, "must be PATH=VALUES", piece, fix)
+        if path in made:
+            raise wrong(option, "path given more than once", path, "give all values at once")
+        spaced = text.count(":") == 2 and "," not in text
+        values = _spaced(option, path, text) if spaced else text.split(",")
+        made[path] = [_given(option, path, value.strip()) for value in values]
+    return made
+
+
+def _spaced(option: str, path: str, text: str) -> list[str]:
+    """``LO:HI:N`` as N values evenly spaced by ratio."""
+    low, high, count = (part.strip() for part in text.split(":"))
+    sign = "x" if low.startswith("x") else ""
+    ends = [_given(option, path, end) for end in (low, high)]
+    first, last = (_float(str(end).removeprefix("x")) for end in ends)
+    fine = first is not None and last is not None and first > 0 and last > 0
+    if not (fine and count.isdecimal() and int(count) >= 2 and high.startswith(sign)):
+        fix = "write for example 1e6:1e8:9 or x0.1:x10:9"
+        raise wrong(option, "must be LO:HI:N with LO and HI above 0 and N 2 or more", text, fix)
+    assert first is not None
+    assert last is not None
+    steps = [first * (last / first) ** (n / (int(count) - 1)) for n in range(int(count))]
+    return [f"{sign}{float(f'{step:.6g}'):.12g}" for step in steps]
+
+
+def _given(option: str, path: str, text: str) -> Any:
+    """One value of a path: a number in SI units or with a unit, a factor, null, true or a word."""
+    from offload.units import field_unit
+
+    words = {"none": None, "null": None, "unlimited": None, "true": True, "false": False}
+    if text.lower() in words:
+        return words[text.lower()]
+    value = _float(text)
+    if value is not None or not text[:1].isdigit():
+        return text if value is None else value
+    unit = field_unit(path)
+    if unit in ("B", "B/s"):
+        return size(option, text[:-2] if text.lower().endswith("/s") else text)
+    return duration(text, option) if unit == "s" else text
 
 
 def method_names(text: str) -> list[str]:

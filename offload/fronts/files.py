@@ -21,7 +21,7 @@ from offload.plan_writing import plan_text
 from offload.problem import METRICS, Problem
 from offload.typechecks import Malformed, parse, type_issues
 
-__all__ = ["FORMAT", "front_text", "load_front", "save_front"]
+__all__ = ["FORMAT", "front_text", "load_front", "loads_front", "save_front"]
 
 FORMAT = "offload-front/1"
 
@@ -110,10 +110,14 @@ def load_front(path: str | os.PathLike[str], problem: Problem) -> Front:
     OffloadError
         If the file cannot be read.
     """
+    source = "standard input" if os.fspath(path) == "-" else str(os.fspath(path))
+    return loads_front(read_bytes(path), problem, source)
+
+
+def loads_front(raw: bytes, problem: Problem, source: str | None = None) -> Front:
+    """A front from JSON text; ``source`` stands in front of the errors."""
     from offload.checker import check
 
-    source = "standard input" if os.fspath(path) == "-" else str(os.fspath(path))
-    raw = read_bytes(path)
     try:
         file = _decode(raw)
         issues = _issues(file, problem)

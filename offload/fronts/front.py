@@ -200,6 +200,13 @@ class Front:
 
         return front(self, ax)
 
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write the front as an HTML page; see :func:`offload.reporting.front_page`."""
+        from offload.files import write_bytes
+        from offload.reporting import front_page
+
+        write_bytes(path, front_page(self).encode())
+
     def _repr_html_(self) -> str:
         head = f"<p><b>Front of {html.escape(self.problem.name)}</b>: {self.summary()}</p>"
         table = self.to_frame()[[*self.metrics, "gap", "proved", "knee"]]

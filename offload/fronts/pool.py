@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ from offload.problem import Problem
 from offload.units import count
 
 __all__ = ["FrontProgress", "Pool", "front_news", "front_text"]
+
+_log = logging.getLogger("offload")
 
 _EVERY = 0.5  # seconds between two reports at least
 
@@ -108,12 +111,23 @@ class Pool:
             return False
         if check(self.problem, plan, limits=self.limits):
             return False
+        self._reconcile(value)
         kept = np.flatnonzero(~np.all(self.values >= value, axis=1))
         self.plans = [self.plans[row] for row in kept.tolist()]
         self.plans.append(plan)
         self.values = np.concatenate([self.values[kept], value[None]])
         self.tell()
         return True
+
+    def prove(self, weights: FloatArray, limits: FloatArray, bound: float) -> None:
+        """Take a proof, unless some plan contradicts it."""
+        self.records.add(weights, limits, bound)
+        for value in self.values:
+            self._reconcile(value)
+
+    def _reconcile(self, value: FloatArray) -> None:
+        if self.records.contradicted(value):
+            _log.error("a proof says that there is no plan of %s: it is dropped", value.tolist())
 
     def tell(self, doing: str | None = None) -> None:
         """Tell the caller how far the search is, now and then."""

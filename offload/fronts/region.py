@@ -17,6 +17,7 @@ from offload.arrays import BoolArray, FloatArray
 __all__ = ["Records", "upper_corners"]
 
 _MOST = 4_000  # corners kept at most
+_ROUNDING = 1e-7  # relative: by which a bound may lie above a plan by rounding alone
 
 
 class Records:
@@ -47,10 +48,25 @@ class Records:
         same = (self.weights == weights).all(axis=1)
         if (same & (self.limits >= limits).all(axis=1) & (self.bounds >= bound)).any():
             return
-        weaker = same & (self.limits <= limits).all(axis=1) & (self.bounds <= bound)
-        self.weights = np.concatenate([self.weights[~weaker], weights[None]])
-        self.limits = np.concatenate([self.limits[~weaker], limits[None]])
-        self.bounds = np.append(self.bounds[~weaker], bound)
+        self._keep(~(same & (self.limits <= limits).all(axis=1) & (self.bounds <= bound)))
+        self.weights = np.concatenate([self.weights, weights[None]])
+        self.limits = np.concatenate([self.limits, limits[None]])
+        self.bounds = np.append(self.bounds, bound)
+
+    def contradicted(self, values: FloatArray) -> int:
+        """Drop what a plan that holds (float64[M]) shows to be false; how many records that were.
+
+        A bound of a solver or a relaxation is a claim; a checked plan is a fact.
+        """
+        inside = (values <= self.limits).all(axis=1)
+        reached = self.weights @ values
+        false = inside & (reached < self.bounds - _ROUNDING * np.abs(reached))
+        self._keep(~false)
+        return int(false.sum())
+
+    def _keep(self, rows: BoolArray) -> None:
+        self.weights, self.limits = self.weights[rows], self.limits[rows]
+        self.bounds = self.bounds[rows]
 
     @property
     def ideal(self) -> FloatArray:

@@ -121,7 +121,7 @@ def pareto(
         for m, name in enumerate(names):
             weights = np.zeros(len(names))
             weights[m] = 1.0
-            pool.records.add(weights, np.full(len(names), inf), _least(problem, name, goal.limits))
+            pool.prove(weights, np.full(len(names), inf), _least(problem, name, goal.limits))
         _begin(pool, start)
         if search:
             share = 1.0 if engine is None else _SEARCH
@@ -207,4 +207,4 @@ def _begin(pool: Pool, start: Front | Sequence[Plan] | None) -> None:
         records = start.records
         rows = zip(records.weights, records.limits, records.bounds.tolist(), strict=True)
         for weights, within, bound in rows:
-            pool.records.add(weights, within, bound)
+            pool.prove(weights, within, bound)

@@ -171,10 +171,10 @@ class Stepping:
             time_limit=self._seconds(points, corner), cancel=pool.cancel, explain=0,
             on_progress=self._alive(), **self.options,
         )  # fmt: skip
-        pool.take(result.plan)
         bound = inf if result.status == "infeasible" else result.bound
         if bound is not None:
-            pool.records.add(weights, limits, bound)
+            pool.prove(weights, limits, bound)
+        pool.take(result.plan)
         return result
 
     def _beats(self, plan: Plan, other: Plan, weights: FloatArray) -> bool:

@@ -25,7 +25,7 @@ from offload.units import percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["FrontLike", "front"]
+__all__ = ["FrontLike", "front", "sight", "stairs"]
 
 _WIDE = 20.0  # ratio of values from which an axis is logarithmic
 _FAR = 3.0  # of the range of values: bounds that lie further below are out of sight
@@ -115,21 +115,26 @@ def _axes(ax: Axes, values: FloatArray, bounds: FloatArray) -> None:
     """Ranges that hold all plans and the bounds near them; logarithmic where values range far."""
     sides: Any = ((ax.set_xscale, ax.set_xlim), (ax.set_yscale, ax.set_ylim))
     for number, (scale, limit) in enumerate(sides):
-        own, least = values[:, number], bounds[:, number]
-        if len(own) and np.ptp(own):
-            least = least[least > own.min() - _FAR * np.ptp(own)]
-        both = np.concatenate([own, least])
-        both = both[np.isfinite(both)]
-        if not len(both):
-            continue
-        low, high = float(both.min()), float(both.max())
-        if len(own) and low > 0 and own.max() > _WIDE * own.min():
-            scale("log")
-            margin = (high / low) ** _MARGIN
-            limit(low / margin, high * margin)
-        else:
-            margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
-            limit(low - margin, high + margin)
+        kind, low, high = sight(values[:, number], bounds[:, number])
+        if high > low:
+            scale(kind)
+            limit(low, high)
+
+
+def sight(own: FloatArray, least: FloatArray) -> tuple[str, float, float]:
+    """The kind and the ends of an axis of values and bounds; both ends are 0 without any."""
+    if len(own) and np.ptp(own):
+        least = least[least > own.min() - _FAR * np.ptp(own)]
+    both = np.concatenate([own, least])
+    both = both[np.isfinite(both)]
+    if not len(both):
+        return "linear", 0.0, 0.0
+    low, high = float(both.min()), float(both.max())
+    if len(own) and low > 0 and own.max() > _WIDE * own.min():
+        margin = (high / low) ** _MARGIN
+        return "log", low / margin, high * margin
+    margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
+    return "linear", low - margin, high + margin
 
 
 def _stairs(ax: Axes, values: FloatArray, bounds: FloatArray) -> list[Any]:
@@ -138,7 +143,7 @@ def _stairs(ax: Axes, values: FloatArray, bounds: FloatArray) -> list[Any]:
 
     right, top = ax.get_xlim()[1], ax.get_ylim()[1]
     handles: list[Any] = []
-    upper, lower = (_corners(rows, right, top) for rows in (values, bounds))
+    upper, lower = (stairs(rows, right, top) for rows in (values, bounds))
     if len(upper) and len(lower):
         ax.fill(
             *np.concatenate([lower, upper[::-1]]).T, facecolor="#DDDDDD", edgecolor="none",
@@ -155,7 +160,7 @@ def _stairs(ax: Axes, values: FloatArray, bounds: FloatArray) -> list[Any]:
     return [*handles, between] if len(handles) == 2 else handles
 
 
-def _corners(rows: FloatArray, right: float, top: float) -> FloatArray:
+def stairs(rows: FloatArray, right: float, top: float) -> FloatArray:
     """The border of all that is at least one of some points in both values; [n, 2]."""
     rows = rows[np.isfinite(rows).all(1)]
     rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]

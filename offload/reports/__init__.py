@@ -1,0 +1,1 @@
+"""Reports: a plan, or a front, as one HTML page that needs nothing else."""
