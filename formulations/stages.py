@@ -58,6 +58,7 @@ from formulations.stage_table import Table
 from formulations.stage_units import StageUnits
 from formulations.stage_weights import least_load
 from offload.bounds import proved
+from offload.evaluator import evaluate_unchecked
 from offload.heuristics.fill import fill
 from offload.heuristics.placements import Placements
 from offload.plan import Plan
@@ -216,17 +217,27 @@ class _Stages:
 
     def _offer(self, place: NDArray[np.int64]) -> bool:
         """Make a plan of a placement of units; keep it if it is better and holds."""
-        tables, nodes = self.tables, place[self.unit]
-        turn = np.empty(tables.tasks)
-        turn[tables.topological] = np.arange(tables.tasks)
-        mode = tables.fastest_mode[nodes]
-        plan: Plan = retime(self.request.problem, nodes, turn, turn + 1, modes=mode)
+        plan = self._timed(place[self.unit])
         better = plan.objective(self.request.goal.minimize) < self.value
         if not better or not self.request.keeps(plan):
             return False
         self._keep(plan)
         self.request.report(plan, None)
         return True
+
+    def _timed(self, nodes: NDArray[np.int64]) -> Plan:
+        """The plan of a placement, its tasks in topological order."""
+        tables, problem = self.tables, self.request.problem
+        mode = tables.fastest_mode[nodes]
+        if len(tables.routes.resource_channels):  # whose transfers need an order of their own
+            made = evaluate_unchecked(
+                problem, nodes[None], tables.topological[None], mode[None],
+                limits=self.request.goal.limits,
+            )  # fmt: skip
+            return made.plan(0)
+        turn = np.empty(tables.tasks)
+        turn[tables.topological] = np.arange(tables.tasks)
+        return retime(problem, nodes, turn, turn + 1, modes=mode)
 
     def search(self) -> None:
         """Local search over what the rule leaves free, and stages cut again around it."""

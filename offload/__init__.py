@@ -44,6 +44,7 @@ __all__ = ["__version__", *_WHERE]
 if TYPE_CHECKING:
     from formulations.replicated_stages import replicated_stages as replicated_stages
     from offload import models as models
+    from offload import plot as plot
     from offload.bandwidth_sweep import sweep_bandwidth as sweep_bandwidth
     from offload.batching.progress import BatchProgress as BatchProgress
     from offload.batching.running import batch as batch
@@ -105,7 +106,7 @@ if TYPE_CHECKING:
     from offload.sweeps import sweep as sweep
 
 
-_PARTS = ("models",)  # packages to be had as attributes
+_PARTS = ("models", "plot")  # packages to be had as attributes
 
 
 def __getattr__(name: str) -> Any:

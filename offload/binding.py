@@ -16,12 +16,14 @@ from offload.carrying import carried
 from offload.checker import check
 from offload.errors import Issue, OffloadError, PlanError
 from offload.features import goal_of
+from offload.meters import telling
 from offload.plan import Plan, Progress, Result
 from offload.problem import Problem
 from offload.ranging import Ranger, Side
 from offload.resources import Resource, Use, scaled, uses
 from offload.solver import GAP, check_arguments, solve
 from offload.sweeps import SweepProgress
+from offload.wording import sweep_news, sweep_text
 
 __all__ = ["BETTER", "COLUMNS", "bottlenecks"]
 
@@ -50,6 +52,7 @@ def bottlenecks(
     seed: int = 0,
     on_progress: Callable[[SweepProgress], object] | None = None,
     cancel: threading.Event | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """What binds a plan, what more of it is worth, and how far it moves before the placement does.
 
@@ -76,6 +79,8 @@ def bottlenecks(
         Called with a :class:`SweepProgress`, whose ``values`` are the factor tried, by path.
     cancel
         Set it from another thread to stop; what is known by then is returned.
+    progress
+        Whether to show a line of progress, as in :func:`offload.solve`.
 
     Returns
     -------
@@ -121,22 +126,24 @@ def bottlenecks(
     goal = goal_of(problem, minimize, limits)
     base = problem.replace(minimize=goal.minimize, limits=goal.limits)
     settings = {"method": method, "threads": threads, "seed": seed}
-    teller = _Teller(on_progress, began)
-    known, status = _plan_of(base, plan, settings, time_limit, cancel, teller)
-    found = uses(known, goal.limits, goal.metrics)
-    split = bool(base.tables.divisible.any())
-    worth = _worth(base, known, found, began, time_limit, cancel) if not split else {}
-    rows = [_row(use, known, worth.get(n)) for n, use in enumerate(found)]
-    order = sorted(range(len(rows)), key=lambda n: _rank(rows[n], n))
-    wanted = sorted(order, key=lambda n: -_weight(rows[n]))
-    chosen = [n for n in wanted if _may_bind(rows[n])][:ranges]
-    complete = split or len(worth) == len(found)
-    if chosen and not split:
-        ranger = Ranger(base, known, settings, ends, cancel, teller.tell)
-        teller.rows = len(chosen)
-        complete &= _fill(ranger, [(rows[n], found[n]) for n in chosen], status, reach, precision,
-                         teller)  # fmt: skip
-        order.sort(key=lambda n: _rank(rows[n], n))
+    describe = sweep_text(goal.minimize) if progress else None
+    with telling(on_progress, describe, news=sweep_news) as tell:
+        teller = _Teller(tell, began)
+        known, status = _plan_of(base, plan, settings, time_limit, cancel, teller)
+        found = uses(known, goal.limits, goal.metrics)
+        split = bool(base.tables.divisible.any())
+        worth = _worth(base, known, found, began, time_limit, cancel) if not split else {}
+        rows = [_row(use, known, worth.get(n)) for n, use in enumerate(found)]
+        order = sorted(range(len(rows)), key=lambda n: _rank(rows[n], n))
+        wanted = sorted(order, key=lambda n: -_weight(rows[n]))
+        chosen = [n for n in wanted if _may_bind(rows[n])][:ranges]
+        complete = split or len(worth) == len(found)
+        if chosen and not split:
+            ranger = Ranger(base, known, settings, ends, cancel, teller.tell)
+            teller.rows = len(chosen)
+            asked = [(rows[n], found[n]) for n in chosen]
+            complete &= _fill(ranger, asked, status, reach, precision, teller)
+            order.sort(key=lambda n: _rank(rows[n], n))
     table = pd.DataFrame([rows[n] for n in order], columns=list(COLUMNS))
     table.attrs.update(
         minimize=dict(goal.minimize), limits=dict(goal.limits), objective=known.objective(),

@@ -302,6 +302,15 @@ class Problem(
 
         return topology(self, None, ax)
 
+    def __repr__(self) -> str:
+        from offload.units import count
+
+        sizes = (
+            count(len(self.graph.tasks), "task"), count(len(self.graph.edges), "edge"),
+            count(len(self.network.nodes), "node"), count(len(self.network.links), "link"),
+        )  # fmt: skip
+        return f"<Problem {self.name!r}: {', '.join(sizes)}>"
+
     def _repr_html_(self) -> str:
         from offload.html import problem_page
 

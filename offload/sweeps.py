@@ -18,10 +18,12 @@ from offload.errors import Unsupported
 from offload.features import goal_of
 from offload.grids import Grid
 from offload.instance_fields import changed
+from offload.meters import telling
 from offload.plan import Plan, Progress, Result
 from offload.problem import METRICS, Problem
 from offload.solver import GAP
 from offload.warm_starts import warm_solve
+from offload.wording import sweep_news, sweep_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,6 +109,7 @@ def sweep(
     options: Mapping[str, Any] | None = None,
     on_progress: Callable[[SweepProgress], object] | None = None,
     cancel: threading.Event | None = None,
+    progress: bool = False,
 ) -> Sweep:
     """The best plan for each of several values of some parameters.
 
@@ -132,6 +135,8 @@ def sweep(
         Called with a :class:`SweepProgress` when a row begins and whenever it has something better.
     cancel
         Set it from another thread to stop; rows made so far are returned.
+    progress
+        Whether to show a line of progress, as in :func:`offload.solve`.
 
     Returns
     -------
@@ -163,12 +168,14 @@ def sweep(
     base = problem.replace(minimize=goal.minimize, limits=goal.limits)
     grid = Grid(base, changes, combine)
     problems = [changed(base, values) for values in grid.given]  # all errors before any solve
-    walk = _Walk(problems, grid, on_progress, GAP if gap is None else gap)
     settings = {
         "method": method, "time_limit": time_limit, "work_limit": work_limit, "gap": gap,
         "threads": threads, "seed": seed, "options": options, "cancel": cancel,
     }  # fmt: skip
-    walk.solve(settings)
+    describe = sweep_text(goal.minimize) if progress else None
+    with telling(on_progress, describe, news=sweep_news) as tell:
+        walk = _Walk(problems, grid, tell, GAP if gap is None else gap)
+        walk.solve(settings)
     table = _table(walk.results, grid)
     table.attrs.update(
         minimize=dict(goal.minimize), limits=dict(goal.limits), paths=grid.paths,

@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from offload.plan import Plan, Progress, Result
 
 __all__ = [
-    "describe", "goal_text", "headline", "news", "placed_text", "reason_text", "solve_text",
+    "describe", "goal_text", "headline", "news", "placed_text", "plain", "reason_text",
+    "solve_text", "sweep_news", "sweep_text",
 ]  # fmt: skip
 
+_CLOCK = len("  12.3 s  ")
 _STOPPED = {
     "time": "time limit", "work": "work limit", "cancelled": "cancelled", "gap": "gap reached",
 }  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """Text without control characters: an id must neither break a line nor move the cursor."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def describe(weights: Mapping[str, float]) -> str:
@@ -115,3 +122,32 @@ def solve_text(show: Callable[[float], str]) -> Callable[[Any, float], str]:
 def news(report: Progress) -> Any:
     """What of a report is worth a line of its own."""
     return (report.method, report.objective, report.bound)
+
+
+def _number(value: Any) -> str:
+    return "unlimited" if value is None else f"{value:.4g}"
+
+
+def sweep_news(report: Any) -> Any:
+    """What of a report is worth a line of its own."""
+    return report.done, None if report.last is None else news(report.last)
+
+
+def sweep_text(minimize: Mapping[str, float]) -> Callable[[Any, float], str]:
+    """How far a sweep is, and the solve of the row that it is at."""
+    solving = solve_text(goal_text(minimize))
+
+    def text(report: Any, seconds: float) -> str:
+        if report is None:
+            return solving(None, seconds)
+        line = solving(report.last, seconds)
+        rows = f"row {report.done + 1} of {report.rows}" if report.rows else ""
+        given = ", ".join(
+            f"{path.rpartition('.')[2]} {value if isinstance(value, str) else _number(value)}"
+            for path, value in report.values.items()
+        )
+        # After the seconds, before what the solve says.
+        at = f"{rows} ({given})" if given else rows
+        return plain(f"{line[:_CLOCK]}{at}  {line[_CLOCK:]}" if at else line)
+
+    return text

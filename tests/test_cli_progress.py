@@ -123,6 +123,12 @@ def test_a_comparison_and_a_sweep_show_the_same(
     assert re.search(r"^ +\d\.\d s  (heft|cpop)  ", capsys.readouterr().err)
     offload.sweep_bandwidth(paper, [1.0, 2.0], "heft", progress=True)
     assert re.search(r"^ +\d\.\d s  heft  ", capsys.readouterr().err)
+    offload.sweep(paper, {"network.nodes[p1].speed": ["x1", "x2"]}, "heft", progress=True)
+    assert re.search(r"^ +\d\.\d s  row \d of 2 \(speed x\d\)  ", capsys.readouterr().err)
+    offload.bottlenecks(paper, method="heft", time_limit=1, progress=True)
+    assert re.search(r"^ +\d\.\d s  ", capsys.readouterr().err)
+    offload.pareto(paper, time_limit=0.5, progress=True)
+    assert re.search(r"^ +\d\.\d s  \d+ plans?, \d+ proved  ", capsys.readouterr().err)
 
 
 def test_the_line_goes_even_where_a_solve_fails(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -122,3 +124,13 @@ def test_a_plan_shows_its_copies_of_data() -> None:
     assert Reader(plan._repr_html_()).tables[-1] == [
         ["data", "node", "bytes (MB)"], ["map", "edge", "4"],
     ]  # fmt: skip
+
+
+def test_a_problem_says_in_a_line_what_it_is(paper: Problem) -> None:
+    assert repr(paper) == "<Problem 'topcuoglu-2002': 10 tasks, 15 edges, 3 nodes, 3 links>"
+
+
+def test_pictures_are_had_without_an_import_of_their_own() -> None:
+    code = "import offload, sys; assert 'matplotlib' not in sys.modules; print(offload.plot.stages)"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.startswith("<function stages")

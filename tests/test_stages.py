@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,3 +229,11 @@ class TestIdeals:
             assert counts[-1] == len(every)
         closed = closures(before, list(range(8)))
         assert all(not bits >> v & 1 for v, bits in enumerate(closed))
+
+
+def test_links_that_carry_one_transfer_at_a_time_are_no_obstacle(instances: Path) -> None:
+    problem = offload.load(instances / "decoder12-pipeline.json")
+    assert any(link.channels for link in problem.network.links)
+    assert offload.solve(problem, "stages", time_limit=20).plan is not None
+    found = offload.solve(problem, time_limit=20)
+    assert (found.status, found.objective) == ("optimal", pytest.approx(0.184549376, rel=1e-4))

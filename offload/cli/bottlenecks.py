@@ -96,9 +96,8 @@ def command(
     from offload.cli.partition_report import records
     from offload.cli.progress import shown
     from offload.cli.running import INTERRUPTED, run
-    from offload.cli.sweep_report import sweep_news, sweep_text
     from offload.features import goal_of
-    from offload.wording import headline
+    from offload.wording import headline, sweep_news, sweep_text
 
     problem = offload.load(instance)
     known: Any = None if plan is None else offload.load_plan(plan, problem)

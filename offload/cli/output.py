@@ -17,6 +17,7 @@ import typer
 
 from offload.errors import InstanceError, OffloadError, PlanError
 from offload.meters import complain
+from offload.wording import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -133,11 +134,6 @@ def error_lines(error: OffloadError) -> list[str]:
     if isinstance(error, InstanceError | PlanError):
         return [plain(line) for line in error.lines(MOST_ISSUES)]
     return [plain(" ".join(str(error).split()))]
-
-
-def plain(text: str) -> str:
-    """Text without control characters: an id must neither break a line nor move the cursor."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def cut(text: str, columns: int, sign: str = "…") -> str:

@@ -24,7 +24,6 @@ from offload.cli.values import check_writable, duration, goal, one_standard_inpu
 
 if TYPE_CHECKING:
     from offload.fronts.front import Front
-    from offload.fronts.pool import FrontProgress
 
 EXAMPLE = """
 offload pareto instances/crossing-12.json --metrics latency,energy --time-limit 60s
@@ -150,16 +149,9 @@ def _points(text: str) -> int | None:
 
 def _meter(session: Session) -> Any:
     from offload.cli.progress import shown
-    from offload.units import count
+    from offload.fronts.pool import front_news, front_text
 
-    def describe(last: FrontProgress | None, seconds: float) -> str:
-        parts = [f"{seconds:6.1f} s"]
-        if last is None:
-            return "  ".join([*parts, "working"])
-        found = f"{count(last.points, 'plan')}, {last.proved} proved"
-        return "  ".join([*parts, found, last.doing])
-
-    return shown(session, describe, lambda last: (last.points, last.proved))
+    return shown(session, front_text, front_news)
 
 
 def _json(front: Front, saved: str | None) -> dict[str, Any]:

@@ -103,8 +103,9 @@ def command(
     from offload import plot as pictures
     from offload.cli.progress import shown
     from offload.cli.running import INTERRUPTED, run
-    from offload.cli.sweep_report import sweep_news, sweep_table, sweep_text
+    from offload.cli.sweep_report import sweep_table
     from offload.features import goal_of
+    from offload.wording import sweep_news, sweep_text
 
     problem = offload.load(instance)
     aim = goal_of(problem, weights, bounds)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from offload.cli.output import plain, table
 from offload.cli.partition_report import records
-from offload.meters import Describe
 from offload.units import field_unit, metric, number, percent, quantity
-from offload.wording import describe, goal_text, news, solve_text
+from offload.wording import describe, goal_text
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-__all__ = ["given_text", "sweep_news", "sweep_table", "sweep_text"]
+__all__ = ["given_text", "sweep_table"]
 
 _WIDE = 110  # columns from which there is room for more metrics
 _ROUNDING = 1e-9
-_CLOCK = len("  12.3 s  ")
 _MORE = ("latency", "energy", "cost", "traffic")
 
 
@@ -65,32 +62,3 @@ def _whole(value: Any) -> str:
 def _short(path: str) -> str:
     text = path.removeprefix("$.").removeprefix("network.").removeprefix("graph.")
     return plain(text)
-
-
-def _number(value: Any) -> str:
-    return "unlimited" if value is None else f"{value:.4g}"
-
-
-def sweep_news(report: Any) -> Any:
-    """What of a report is worth a line of its own."""
-    return report.done, None if report.last is None else news(report.last)
-
-
-def sweep_text(minimize: Mapping[str, float]) -> Describe:
-    """How far a sweep is, and the solve of the row that it is at."""
-    solving = solve_text(goal_text(dict(minimize)))
-
-    def describe(report: Any, seconds: float) -> str:
-        if report is None:
-            return solving(None, seconds)
-        text = solving(report.last, seconds)
-        rows = f"row {report.done + 1} of {report.rows}" if report.rows else ""
-        given = ", ".join(
-            f"{path.rpartition('.')[2]} {value if isinstance(value, str) else _number(value)}"
-            for path, value in report.values.items()
-        )
-        # After the seconds, before what the solve says.
-        at = f"{rows} ({given})" if given else rows
-        return plain(f"{text[:_CLOCK]}{at}  {text[_CLOCK:]}" if at else text)
-
-    return describe

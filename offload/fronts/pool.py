@@ -17,8 +17,9 @@ from offload.fronts.front import Front
 from offload.fronts.region import Records
 from offload.plan import Plan
 from offload.problem import Problem
+from offload.units import count
 
-__all__ = ["FrontProgress", "Pool"]
+__all__ = ["FrontProgress", "Pool", "front_news", "front_text"]
 
 _log = logging.getLogger("offload")
 
@@ -45,6 +46,19 @@ class FrontProgress:
     points: int
     proved: int
     doing: str
+
+
+def front_text(last: FrontProgress | None, seconds: float) -> str:
+    """A line of progress: how many plans, how many of them proved, what is looked for."""
+    parts = [f"{seconds:6.1f} s"]
+    if last is None:
+        return "  ".join([*parts, "working"])
+    return "  ".join([*parts, f"{count(last.points, 'plan')}, {last.proved} proved", last.doing])
+
+
+def front_news(report: FrontProgress) -> tuple[int, int]:
+    """What of a report is worth a line of its own."""
+    return report.points, report.proved
 
 
 class Pool:

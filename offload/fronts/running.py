@@ -14,9 +14,10 @@ from offload.bounds import lower_bound
 from offload.errors import OffloadError, Unsupported
 from offload.features import goal_of
 from offload.fronts.front import Front
-from offload.fronts.pool import FrontProgress, Pool
+from offload.fronts.pool import FrontProgress, Pool, front_news, front_text
 from offload.fronts.searching import Searching
 from offload.fronts.stepping import Stepping
+from offload.meters import telling
 from offload.plan import Plan
 from offload.problem import METRICS, Problem
 from offload.solver import GAP, check_arguments, missing_features
@@ -42,6 +43,7 @@ def pareto(
     start: Front | Sequence[Plan] | None = None,
     on_progress: Callable[[FrontProgress], object] | None = None,
     cancel: threading.Event | None = None,
+    progress: bool = False,
 ) -> Front:
     """Plans that trade two or three metrics against each other, none better than another in all.
 
@@ -79,6 +81,8 @@ def pareto(
         Called with a :class:`FrontProgress` when something changes, at most twice a second.
     cancel
         Set it from another thread to stop; the front so far is returned.
+    progress
+        Whether to show a line of progress, as in :func:`offload.solve`.
 
     Returns
     -------
@@ -109,21 +113,27 @@ def pareto(
     if points is not None and points < 1:
         raise OffloadError(f"points: must be >= 1, or None for all, got {points!r}")
     engine, search = _ways(problem, names, goal.limits, method)
-    pool = Pool(
-        problem, names, goal.limits, GAP if gap is None else gap,
-        began + (inf if time_limit is None else time_limit), cancel, on_progress,
-    )  # fmt: skip
-    for m, name in enumerate(names):
-        weights = np.zeros(len(names))
-        weights[m] = 1.0
-        pool.prove(weights, np.full(len(names), inf), _least(problem, name, goal.limits))
-    _begin(pool, start)
-    if search:
-        share = 1.0 if engine is None else _SEARCH
-        Searching(pool, share, work_limit, threads, seed).run()
-    if engine is not None and not pool.stopped:
-        options = {"method": engine, "threads": threads, "seed": seed, "work_limit": work_limit}
-        Stepping(pool, **options).run(points)
+    with telling(on_progress, front_text if progress else None, news=front_news) as tell:
+        pool = Pool(
+            problem, names, goal.limits, GAP if gap is None else gap,
+            began + (inf if time_limit is None else time_limit), cancel, tell,
+        )  # fmt: skip
+        for m, name in enumerate(names):
+            weights = np.zeros(len(names))
+            weights[m] = 1.0
+            pool.prove(weights, np.full(len(names), inf), _least(problem, name, goal.limits))
+        _begin(pool, start)
+        if search:
+            share = 1.0 if engine is None else _SEARCH
+            Searching(pool, share, work_limit, threads, seed).run()
+        if engine is not None and not pool.stopped:
+            options = {"method": engine, "threads": threads, "seed": seed, "work_limit": work_limit}
+            Stepping(pool, **options).run(points)
+        return _front(pool, points, method, seed, began)
+
+
+def _front(pool: Pool, points: int | None, method: str, seed: int, began: float) -> Front:
+    """What was found, and how."""
     stopped = pool.stopped
     status = "feasible" if pool.plans else "infeasible" if pool.infeasible else "unknown"
     facts = {
