@@ -24,8 +24,8 @@ from offload.solver import GAP, check_arguments, missing_features
 
 __all__ = ["pareto"]
 
-_SEARCH = 0.25  # of the time for the search before exact minimizations
-_SMALL = 30  # tasks up to which an exact method alone is asked
+_SEARCH, _SEARCH_LONG = 0.25, 0.6  # of the time for the search before exact minimizations
+_SMALL = 30  # tasks up to which an exact method alone is asked, and search is short
 _PROVABLE = 150  # tasks up to which exact minimizations are worth while
 
 
@@ -59,8 +59,8 @@ def pareto(
     method
         "exact": augmented epsilon constraint, each plan with a proof where the time suffices.
         "nsga2": local search and a population over the vectorized evaluator, no proofs. "auto": the
-        latter for a quarter of the time, then the former from what it found; only the latter where
-        an instance has more than 150 tasks. Any method of :func:`offload.methods`: the exact way,
+        latter for a quarter of the time (above 30 tasks for 60 % of it), then the former from what
+        it found; only the latter above 150 tasks. Any method of :func:`offload.methods`: the exact way,
         with each minimization by that method.
     limits
         Upper bounds by metric; ``None`` means what the instance says.
@@ -124,7 +124,8 @@ def pareto(
             pool.prove(weights, np.full(len(names), inf), _least(problem, name, goal.limits))
         _begin(pool, start)
         if search:
-            share = 1.0 if engine is None else _SEARCH
+            few = len(problem.graph.tasks) <= _SMALL
+            share = 1.0 if engine is None else _SEARCH if few else _SEARCH_LONG
             Searching(pool, share, work_limit, threads, seed).run()
         if engine is not None and not pool.stopped:
             options = {"method": engine, "threads": threads, "seed": seed, "work_limit": work_limit}

@@ -36,9 +36,7 @@ class Variation:
         Source of all draws.
     """
 
-    def __init__(
-        self, tables: Tables, unit: NDArray[np.int64], dice: np.random.Generator
-    ) -> None:
+    def __init__(self, tables: Tables, unit: NDArray[np.int64], dice: np.random.Generator) -> None:
         self.tables, self.unit, self.dice = tables, unit, dice
         common = np.ones((tables.tasks, tables.nodes), bool)
         np.logical_and.at(common, unit, tables.allowed_table)
@@ -110,9 +108,7 @@ class Variation:
                 chosen |= near & (self.dice.random(nodes.shape) < _JOINED)
         self._put(made, rows, chosen, to)
 
-    def _empty(
-        self, made: Decisions, rows: NDArray[np.int64], tasks: NDArray[np.int64]
-    ) -> None:
+    def _empty(self, made: Decisions, rows: NDArray[np.int64], tasks: NDArray[np.int64]) -> None:
         """All tasks of the node of a task to another one, where they may run there."""
         if not len(rows):
             return
@@ -133,9 +129,7 @@ class Variation:
         chosen = chosen & self.may_run[:, to].T
         made.nodes[rows] = np.where(chosen, to[:, None], made.nodes[rows])
 
-    def _reorder(
-        self, made: Decisions, rows: NDArray[np.int64], tasks: NDArray[np.int64]
-    ) -> None:
+    def _reorder(self, made: Decisions, rows: NDArray[np.int64], tasks: NDArray[np.int64]) -> None:
         """A task elsewhere between those that it waits for and those that wait for it."""
         if not len(rows) or self.tables.tasks < 2:
             return
