@@ -43,6 +43,8 @@ _SHARE = 0.25  # of the time for local search
 _STAGING = 0.6  # of it for stages, where the period alone counts, and for the cut of two nodes
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _SMALL = 30  # tasks up to which an exact method soon does better
+_SOON = 0.1  # of the time before anything else where an instance is that small, and
+_MOMENT = 2.0  # seconds of it at most
 _AT_MOST = 1.25e-6  # seconds of it, times tasks ** 4, at most, where the fastest search applies
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit,
 _PATIENCE_TASK = 0.5  # and for each task, so that what is small is soon handed on
@@ -125,12 +127,10 @@ def first(request: Request) -> None:
 
     Where it keeps no limit, the one that moves least.
     """
-    used = set(features_used(request.problem, request.goal))
-    for entry in (registry.entries()[name] for name in _FIRST):
-        if used <= entry.honours:
-            made = run_all(replace(request, work_limit=0.0), [entry])
-            if made.plan is not None or request.stopped:
-                return
+    for entry in _fastest(request):
+        made = run_all(replace(request, work_limit=0.0), [entry])
+        if made.plan is not None or request.stopped:
+            return
 
 
 def auto(request: Request) -> Answer:
@@ -153,9 +153,13 @@ def auto(request: Request) -> Answer:
             return answer
         if not (found and small):
             return _searched(request, answer, 1.0)
+        request, answer = _sooner(request, found)
         return _proved(request, _searched(request, answer, _SHARE), found)
     if not (found and small):
         return _without_proof(request)
+    request, answer = _sooner(request, found)
+    if _done(request, answer):
+        return answer
     answer = _begun(request, found[0])
     if tables.tasks > _SMALL and not _sums(request):
         answer = _tried(request, answer, found[0])
@@ -171,12 +175,37 @@ def exact(request: Request) -> Answer:
     mixed-integer program; constraint programming elsewhere.
     """
     engines = _engines(request)
-    answer = Answer(request.start)
-    if (begun := _staged(request)) is not None:
-        request, answer = begun
-    elif request.start is None:
+    request, answer = _staged(request) or (request, Answer(request.start))
+    if not _done(request, answer):
+        request, answer = _sooner(request, engines)
+    if not _done(request, answer) and request.start is None:
         answer = _begun(request, engines[0] if engines else None)
     return _proved(request, _searched(request, answer, _PROVING), engines)
+
+
+def _sooner(request: Request, engines: list[Entry]) -> tuple[Request, Answer]:
+    """What an exact method makes of a small instance in a moment: as a rule, the proof.
+
+    The request goes on from its plan and bound.
+    """
+    tables = request.problem.tables
+    if not engines or tables.tasks > _SMALL or request.stopped:
+        return request, Answer(request.start)
+    asked = _for_a_while(request, _SOON, _TRIED, _MOMENT)
+    if asked.start is None:
+        asked.start = run_all(replace(asked, work_limit=0.0), _fastest(request)).plan
+    found = _run(engines[0], asked)
+    plan, bound = found.plan or request.start, found.bound
+    found = replace(found, plan=plan, stopped=request.stopped)
+    bound = max(request.bound, -inf if bound is None else bound)
+    return replace(request, start=plan, bound=bound), found
+
+
+def _fastest(request: Request) -> list[Entry]:
+    """The heuristics that are tried first of all, where they honour the instance."""
+    used = set(features_used(request.problem, request.goal))
+    known = (registry.entries()[name] for name in _FIRST)
+    return [entry for entry in known if used <= entry.honours]
 
 
 def _staged(request: Request) -> tuple[Request, Answer] | None:

@@ -60,8 +60,8 @@ def pareto(
         "exact": augmented epsilon constraint, each plan with a proof where the time suffices.
         "nsga2": local search and a population over the vectorized evaluator, no proofs. "auto": the
         latter for a quarter of the time (above 30 tasks for 60 % of it), then the former from what
-        it found; only the latter above 150 tasks. Any method of :func:`offload.methods`: the exact way,
-        with each minimization by that method.
+        it found; only the latter above 150 tasks. Any method of :func:`offload.methods`: the exact
+        way, with each minimization by that method.
     limits
         Upper bounds by metric; ``None`` means what the instance says.
     time_limit

@@ -83,7 +83,9 @@ class Variation:
     def _targets(self, nodes: IntArray, task: NDArray[np.int64]) -> NDArray[np.int64]:
         """A node for a task of each plan: that of a neighbour, or any that it may take."""
         dice, count = self.dice, len(task)
-        any_node = self.places[task, dice.integers(np.maximum(self.choices[task], 1))]
+        any_node: NDArray[np.int64] = self.places[
+            task, dice.integers(np.maximum(self.choices[task], 1))
+        ]
         degree = self.first[task + 1] - self.first[task]
         if not len(self.beside):
             return any_node
