@@ -276,3 +276,18 @@ def test_cut_graphs_count_in_units_downwards() -> None:
         assert side[SOURCE]
         assert not side[SINK]
         assert sum(c for a, b, c in arcs if side[a] and not side[b]) == pytest.approx(min(values))
+
+
+def test_what_takes_no_time_needs_no_working_memory():
+    nodes = [offload.Node("a", price=1.0), offload.Node("b", memory=1.0)]
+    problem = Problem(
+        network=offload.Network(nodes, [offload.Link("a", "b")]),
+        graph=offload.Graph(
+            [offload.Task("mark", work=0, memory=5.0), offload.Task("run", work=2, allow=["b"])],
+            [offload.Edge("mark", "run", bytes=1e3)],
+        ),
+        minimize={"traffic": 1.0},
+    )
+    for method in ("min-cut", "milp", "cpsat"):
+        result = offload.solve(problem, method, time_limit=30)
+        assert (result.status, result.objective) == ("optimal", 0.0), method

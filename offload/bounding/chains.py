@@ -48,7 +48,10 @@ def terms_of(tables: Tables, weights: Mapping[str, float]) -> Terms | None:
 def usable_on(tables: Tables) -> BoolArray:
     """Where each task may run, has room, and can get to from where it is; bool[T, K]."""
     task, node = np.arange(tables.tasks)[:, None], np.arange(tables.nodes)[None, :]
-    need = tables.memory_of(task, node) + tables.resident_of(task, node)
+    # What takes no time holds no working memory.
+    lasting = tables.execution(task, node) > 0
+    working = np.where(lasting, tables.memory_of(task, node), 0.0)
+    need = working + tables.resident_of(task, node)
     fine = tables.allowed_table & (need <= tables.memory_capacity * (1 + TOLERANCE))
     moved = np.flatnonzero(tables.at >= 0)
     fine[moved] &= tables.routes.reachable[tables.at[moved]]
