@@ -29,7 +29,9 @@ from offload.problem import Problem
 
 __all__ = ["Population"]
 
-_SIZE = 120  # plans in the population
+_SIZE = 120  # plans in the population,
+_CELLS = 300_000  # fewer if these times tasks are more than so many, but
+_LEAST = 12
 _ARCHIVE = 400  # efficient plans that are kept at most
 _CROSSED = 0.7  # share of children that have two parents
 _SPECIAL = 0.3  # share of generations with changes of modes, codecs and copies, if there are any
@@ -69,13 +71,14 @@ class Population:
         self.changes = Changes(problem, random.Random(seed))
         self.unit = np.array(self.changes.unit, np.int64)
         self.work = 0
+        self.size = max(_LEAST, min(_SIZE, _CELLS // max(1, self.tables.tasks)))
         self.variation = Variation(self.tables, self.unit, self.dice)
         members = _stacked([self._complete(decide(plan)) for plan in plans])
         values, over = self._timed(members)
         self._archive: tuple[Decisions, FloatArray] = (_rows(members, slice(0)), values[:0])
         self._keep(members, values, over)
         self._members, self._values, self._over = members, values, over
-        fresh = self.changes.mutate(_rows(members, self.dice.integers(len(values), size=_SIZE)))
+        fresh = self.changes.mutate(_rows(members, self.dice.integers(len(values), size=self.size)))
         self._select(fresh, *self._timed(fresh))
 
     def _complete(self, decisions: Decisions) -> Decisions:
@@ -94,7 +97,7 @@ class Population:
 
     def step(self) -> None:
         """A generation: children, their times, and who survives."""
-        children = self._children(_SIZE)
+        children = self._children(self.size)
         self._select(children, *self._timed(children))
 
     @property
@@ -133,7 +136,7 @@ class Population:
         rank = ranks(all_values[single], all_over[single])
         with np.errstate(invalid="ignore"):
             wide = crowding(all_values[single], rank)
-        order = single[np.lexsort((np.arange(len(single)), -wide, rank))][:_SIZE]
+        order = single[np.lexsort((np.arange(len(single)), -wide, rank))][: self.size]
         self._members = _rows(both, order)
         self._values, self._over = all_values[order], all_over[order]
 

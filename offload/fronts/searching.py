@@ -19,7 +19,10 @@ from offload.solver import solve
 
 __all__ = ["Searching"]
 
+_FIRST = 0.2  # of the time for constructive heuristics, at most
 _ENDS = 0.3  # of the time for the least of each metric
+_RUNS = 3  # of local search for each metric, from different plans,
+_FEW = 200  # up to so many tasks
 _WORK = 200_000  # plans decoded where neither clock nor work is limited
 
 
@@ -50,22 +53,31 @@ class Searching:
         if not pool.problem.graph.tasks:
             return
         starts = self._constructed()
-        for m, name in enumerate(pool.metrics):
-            pool.tell(f"low {name} by local search")
-            weights = np.zeros(len(pool.metrics))
-            weights[m] = 1.0
-            seconds = None if self.seconds == inf else self.seconds * _ENDS / len(pool.metrics)
-            plan = self._improved(weights, seconds)
-            if plan is not None:
-                starts.append(plan)
+        for turn in range(_RUNS if pool.problem.tables.tasks <= _FEW else 1):
+            for m, name in enumerate(pool.metrics):
+                pool.tell(f"low {name} by local search")
+                weights = np.zeros(len(pool.metrics))
+                weights[m] = 1.0
+                if not self._over and (plan := self._improved(weights, turn)) is not None:
+                    starts.append(plan)
         if not starts or self._over:
             return
         pool.tell("a population between them")
         population = Population(pool.problem, pool.metrics, pool.limits, starts, self.seed)
-        while not self._over and (self.most is None or population.work < self.most):
+        each = self._seconds_for_a_plan(population)
+        while self.most is None or population.work < self.most:
+            if pool.stopped or time.monotonic() + each * len(population.values) >= self.until:
+                break
             population.step()
         for row in range(len(population.values)):
             pool.take(population.plan(row))
+
+    def _seconds_for_a_plan(self, population: Population) -> float:
+        """How long one of the population's plans takes at the end, when all are checked."""
+        begun = time.monotonic()
+        if len(population.values):
+            self.pool.take(population.plan(0))
+        return time.monotonic() - begun
 
     @property
     def _over(self) -> bool:
@@ -74,13 +86,12 @@ class Searching:
     def _constructed(self) -> list[Plan]:
         """A plan of each constructive heuristic, for each metric where it heeds the goal."""
         pool, made = self.pool, []
+        until = min(self.until, time.monotonic() + _FIRST * self.seconds)
         for number, name in enumerate(pool.metrics):
             goal = Goal({name: 1.0}, pool.limits)
-            request = Request(
-                pool.problem, goal, self.until, 0.0, seed=self.seed, cancel=pool.cancel
-            )
+            request = Request(pool.problem, goal, until, 0.0, seed=self.seed, cancel=pool.cancel)
             for entry in constructive(request):
-                if self._over or (number and entry.kind != "greedy"):
+                if request.stopped or (number and entry.kind != "greedy"):
                     continue
                 plan = entry.load()(request).plan
                 if plan is not None:
@@ -88,8 +99,12 @@ class Searching:
                     pool.take(plan)
         return made
 
-    def _improved(self, weights: FloatArray, seconds: float | None) -> Plan | None:
-        pool = self.pool
+    def _improved(self, weights: FloatArray, turn: int) -> Plan | None:
+        """What local search makes of the best plan by a weighted sum, or of one of its own."""
+        pool, left = self.pool, self.until - time.monotonic()
+        runs = _RUNS if pool.problem.tables.tasks <= _FEW else 1
+        share = _ENDS / len(pool.metrics) / runs
+        seconds = None if left == inf else min(self.seconds * share, left)
         minimize = {
             name: weight
             for name, weight in zip(pool.metrics, weights.tolist(), strict=True)
@@ -97,11 +112,11 @@ class Searching:
         }
         options: dict[str, Any] = {"time_limit": seconds}
         if self.most is not None:
-            options["work_limit"] = self.most / 10
-        start = pool.best(weights, np.full(len(weights), inf))
+            options["work_limit"] = self.most * share
+        start = None if turn else pool.best(weights, np.full(len(weights), inf))
         result = solve(
-            pool.problem, "anneal", minimize, pool.limits, threads=self.threads, seed=self.seed,
-            start=start, cancel=pool.cancel, explain=0, **options,
+            pool.problem, "anneal", minimize, pool.limits, threads=self.threads,
+            seed=self.seed + turn, start=start, cancel=pool.cancel, explain=0, **options,
         )  # fmt: skip
         pool.take(result.plan)
         return result.plan

@@ -51,10 +51,10 @@ class Variation:
         ends = ends[np.argsort(ends[:, 0], kind="stable")]
         self.beside = ends[:, 1]
         self.first = np.searchsorted(ends[:, 0], np.arange(tables.tasks + 1))
-        self.joined: BoolArray | None = None
+        self.joined: NDArray[np.float32] | None = None  # as numbers, so that products count
         if tables.tasks <= _DENSE:
-            self.joined = np.zeros((tables.tasks, tables.tasks), bool)
-            self.joined[ends[:, 0], ends[:, 1]] = True
+            self.joined = np.zeros((tables.tasks, tables.tasks), np.float32)
+            self.joined[ends[:, 0], ends[:, 1]] = 1.0
 
     def change(self, made: Decisions) -> None:
         """Change each of several plans (arrays with a leading axis) once, in place."""
@@ -106,7 +106,7 @@ class Variation:
         chosen[np.arange(len(rows)), task] = True
         if self.joined is not None:
             for _ in range(reach):
-                near = (chosen.astype(np.float32) @ self.joined.astype(np.float32)) > 0
+                near = (chosen.astype(np.float32) @ self.joined) > 0
                 chosen |= near & (self.dice.random(nodes.shape) < _JOINED)
         self._put(made, rows, chosen, to)
 
