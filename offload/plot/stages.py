@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from offload.plot.style import GREY, SMALL, axes_of, colours, in_unit, ink, legend
+from offload.plot.style import GREY, SMALL, axes_of, colours, in_unit, ink, legend, row_limit
 from offload.stage_table import link_loads
 from offload.stage_table import stages as stage_table
 from offload.tiers import tiers_of
@@ -19,6 +19,7 @@ __all__ = ["stages"]
 
 _LINKS = 5  # that are drawn, at most
 _ROWS = 40  # stages, at most: those of most load
+_LEAST = 11.0  # points of a row, at least
 _NAME = 28  # characters of a name, at most
 _INSIDE = 0.35  # of the width: bars that long carry their text inside
 
@@ -44,8 +45,9 @@ def stages(plan: Plan, ax: Axes | None = None) -> Axes:
         If matplotlib is not installed.
     """
     table, links = stage_table(plan), link_loads(plan).head(_LINKS)
-    if len(table) > _ROWS:
-        kept = table["seconds"].nlargest(_ROWS).index
+    whole, most = len(table), max(1, row_limit(None, ax, _ROWS, _LEAST) - len(links))
+    if whole > most:
+        kept = table["seconds"].nlargest(most).index
         table = table.loc[sorted(kept)]
     period = plan.metrics["period"]
     size, unit = in_unit(period)
@@ -72,7 +74,8 @@ def stages(plan: Plan, ax: Axes | None = None) -> Axes:
     ax.set_xlim(0, end * 1.04)
     ax.set_ylim(count - 0.4, -0.6)
     ax.set_yticks(range(count), [name for name, *_ in rows], fontsize=SMALL, parse_math=False)
-    ax.set_xlabel(f"load for each input ({unit}); the dashed line is the period")
+    note = f"\nthe busiest {len(table)} of {whole} stages" if len(table) < whole else ""
+    ax.set_xlabel(f"load for each input ({unit}); the dashed line is the period{note}")
     used = [t for t in tiers_of([n.tier for n in plan.problem.network.nodes])
             if t in set(table["tier"])]  # fmt: skip
     _legend(ax, {tier: colour[tier] for tier in used}, bool(len(links)))
