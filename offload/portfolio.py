@@ -175,7 +175,7 @@ def exact(request: Request) -> Answer:
     mixed-integer program; constraint programming elsewhere.
     """
     engines = _engines(request)
-    request, answer = _staged(request) or (request, Answer(request.start))
+    request, answer = _staged(request) or (request, Answer(request.start, stopped=request.stopped))
     if not _done(request, answer):
         request, answer = _sooner(request, engines)
     if not _done(request, answer) and request.start is None:
@@ -190,7 +190,7 @@ def _sooner(request: Request, engines: list[Entry]) -> tuple[Request, Answer]:
     """
     tables = request.problem.tables
     if not engines or tables.tasks > _SMALL or request.stopped:
-        return request, Answer(request.start)
+        return request, Answer(request.start, stopped=request.stopped)
     asked = _for_a_while(request, _SOON, _TRIED, _MOMENT)
     if asked.start is None:
         asked.start = run_all(replace(asked, work_limit=0.0), _fastest(request)).plan
