@@ -43,7 +43,8 @@ _SHARE = 0.25  # of the time for local search
 _STAGING = 0.6  # of it for stages, where the period alone counts, and for the cut of two nodes
 _PROVING = 0.1  # of the time for it at most where proofs are asked for
 _SMALL = 30  # tasks up to which an exact method soon does better
-_SOON = 0.1  # of the time before anything else where an instance is that small, and
+_TINY = 16  # tasks up to which it comes before anything else, for a share of the time, and
+_SOON = 0.1
 _MOMENT = 2.0  # seconds of it at most
 _AT_MOST = 1.25e-6  # seconds of it, times tasks ** 4, at most, where the fastest search applies
 _PATIENCE = 60.0  # seconds of it at most before an exact method, or without any limit,
@@ -184,12 +185,12 @@ def exact(request: Request) -> Answer:
 
 
 def _sooner(request: Request, engines: list[Entry]) -> tuple[Request, Answer]:
-    """What an exact method makes of a small instance in a moment: as a rule, the proof.
+    """What an exact method makes of a tiny instance in a moment: as a rule, the proof.
 
     The request goes on from its plan and bound.
     """
     tables = request.problem.tables
-    if not engines or tables.tasks > _SMALL or request.stopped:
+    if not engines or tables.tasks > _TINY or request.stopped:
         return request, Answer(request.start, stopped=request.stopped)
     asked = _for_a_while(request, _SOON, _TRIED, _MOMENT)
     if asked.start is None:
