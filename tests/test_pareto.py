@@ -302,6 +302,10 @@ def test_a_front_survives_its_file(tmp_path):
         ),
         (lambda tree: tree["plans"][1]["tasks"][0].update(start=9.0), r"\$\.plans\[1\]"),
         (lambda tree: tree["records"][0].update(weights={"risk": 1.0}), r"\$\.records\[0\]"),
+        (
+            lambda tree: tree["records"].append({"weights": {"latency": 1.0}, "bound": 1e6}),
+            r"\$\.records: says of some plan of the file that it cannot be, got 'plan 0'",
+        ),
     ],
 )  # fmt: skip
 def test_a_front_file_that_is_wrong_is_refused_with_its_place(tmp_path, change, match):

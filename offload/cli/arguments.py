@@ -9,8 +9,8 @@ import typer
 from offload.cli.values import amount, whole
 
 __all__ = [
-    "Ascii", "Gap", "InstanceFile", "Json", "Limits", "Minimize", "PlanArgument", "PlanInstance",
-    "Quiet", "Seed", "Threads", "Verbose", "WorkLimit",
+    "Ascii", "Gap", "InstanceFile", "Json", "Limits", "MethodName", "Minimize", "PlanArgument",
+    "PlanInstance", "Quiet", "Seed", "Threads", "Verbose", "WorkLimit",
 ]  # fmt: skip
 
 InstanceFile = Annotated[
@@ -42,6 +42,9 @@ Verbose = Annotated[
     ),
 ]
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters alone.")]
+MethodName = Annotated[
+    str, typer.Option("--method", "-m", metavar="NAME", help="See: offload methods.")
+]
 Minimize = Annotated[
     str | None,
     typer.Option(

@@ -11,6 +11,7 @@ from offload.cli.arguments import (
     InstanceFile,
     Json,
     Limits,
+    MethodName,
     Minimize,
     Quiet,
     Seed,
@@ -38,9 +39,7 @@ def command(
         str | None,
         typer.Argument(metavar="[PLAN]", help="Plan file. Default: a plan is found first."),
     ] = None,
-    method: Annotated[
-        str, typer.Option("--method", "-m", metavar="NAME", help="See: offload methods.")
-    ] = "auto",
+    method: MethodName = "auto",
     minimize: Minimize = None,
     limit: Limits = None,
     ranges: Annotated[

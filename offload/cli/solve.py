@@ -14,6 +14,7 @@ from offload.cli.arguments import (
     InstanceFile,
     Json,
     Limits,
+    MethodName,
     Minimize,
     Quiet,
     Seed,
@@ -47,9 +48,7 @@ _SMALL = 60  # tasks up to which a Gantt is drawn without being asked for
 def command(
     context: typer.Context,
     instance: InstanceFile,
-    method: Annotated[
-        str, typer.Option("--method", "-m", metavar="NAME", help="See: offload methods.")
-    ] = "auto",
+    method: MethodName = "auto",
     minimize: Minimize = None,
     limit: Limits = None,
     time_limit: Annotated[

@@ -12,6 +12,7 @@ from offload.cli.arguments import (
     InstanceFile,
     Json,
     Limits,
+    MethodName,
     Minimize,
     Quiet,
     Seed,
@@ -47,9 +48,7 @@ def command(
             "Repeat for several paths.",
         ),
     ],
-    method: Annotated[
-        str, typer.Option("--method", "-m", metavar="NAME", help="See: offload methods.")
-    ] = "auto",
+    method: MethodName = "auto",
     minimize: Minimize = None,
     limit: Limits = None,
     time_limit: Annotated[

@@ -100,13 +100,13 @@ def save_front(front: Front, path: str | os.PathLike[str]) -> None:
 def load_front(path: str | os.PathLike[str], problem: Problem) -> Front:
     """Read a front file for an instance; ``-`` is standard input.
 
-    Its plans are checked; what it says to be proved is believed.
+    Its plans are checked; what it says to be proved is believed unless one of them disproves it.
 
     Raises
     ------
     PlanError
         If the file is malformed, was made for another instance (its digest differs), or has a plan
-        that does not hold.
+        that does not hold or that one of its proofs excludes.
     OffloadError
         If the file cannot be read.
     """
@@ -136,8 +136,19 @@ def loads_front(raw: bytes, problem: Problem, source: str | None = None) -> Fron
             if found:
                 raise PlanError([Issue(place, found[0].message, found[0].found, "solve again")])
             plans.append(plan)
+        front = Front(
+            problem, file.metrics, plans, _records(file), file.limits, file.gap, file.result
+        )
+        for number, value in enumerate(front.values):
+            if front.records.contradicted(value):
+                message = "says of some plan of the file that it cannot be"
+                raise PlanError([Issue("$.records", message, f"plan {number}", "solve again")])
     except PlanError as error:
         raise PlanError(error.issues, source) from None
+    return front
+
+
+def _records(file: FrontFile) -> Records:
     records = Records(len(file.metrics))
     for row in file.records:
         records.add(
@@ -145,7 +156,7 @@ def loads_front(raw: bytes, problem: Problem, source: str | None = None) -> Fron
             np.array([row.limits.get(name, np.inf) for name in file.metrics]),
             np.inf if row.bound is None else row.bound,
         )
-    return Front(problem, file.metrics, plans, records, file.limits, file.gap, file.result)
+    return records
 
 
 def _decode(raw: bytes) -> FrontFile:

@@ -89,12 +89,6 @@ class Population:
             decisions = decisions._replace(copies=none)
         return decisions
 
-    def add(self, plans: Sequence[Plan]) -> None:
-        """Let plans take part that were found elsewhere."""
-        if plans:
-            fresh = _stacked([self._complete(decide(plan)) for plan in plans])
-            self._select(fresh, *self._timed(fresh))
-
     def step(self) -> None:
         """A generation: children, their times, and who survives."""
         children = self._children(self.size)

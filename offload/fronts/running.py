@@ -93,13 +93,12 @@ def pareto(
     Raises
     ------
     OffloadError
-        For metrics that are not two or three different ones, or numbers out of range.
+        For metrics that are not two or three different ones of ``offload.METRICS``, numbers out of
+        range, or a plan of ``start`` that is of another instance.
     InstanceError
-        For unknown metrics.
+        For limits of unknown metrics.
     Unsupported
         If no method (or not the one named) honours what the instance uses.
-    PlanError
-        If a plan of ``start`` is of another instance.
 
     References
     ----------
