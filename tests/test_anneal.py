@@ -135,7 +135,7 @@ def test_what_a_search_is_not_for_is_refused() -> None:
     problem = offload.load(ROOT + "crossing-12.json")
     with pytest.raises(OffloadError, match=r"options\.search: must be one of .*'best'"):
         solved(problem, options={"search": "best"})
-    with pytest.raises(OffloadError, match=r"options\.search: 'sequences' is for latency alone"):
+    with pytest.raises(OffloadError, match=r"options\.search: 'sequences' is for latency"):
         solved(problem, options={"search": "sequences"})
 
 

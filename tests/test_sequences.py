@@ -196,7 +196,7 @@ def state_codecs(problem: Problem, nodes: np.ndarray) -> np.ndarray | None:
 
 
 def searched(problem: Problem, decisions: Decisions, seed: int) -> SequenceSearch:
-    search = SequenceSearch(problem.tables, decisions, seed)
+    search = SequenceSearch(problem.tables, decisions, seed=seed)
     while search.work < 3000:
         search.round(lambda: search.work >= 3000, lambda: search.work / 3000)
     return search
@@ -207,7 +207,7 @@ def test_the_same_seed_gives_the_same_schedule() -> None:
     one, other = searched(problem, decisions, 3), searched(problem, decisions, 3)
     assert one.best is not None
     assert other.best is not None
-    assert one.best.length == other.best.length
+    assert one.best.value == other.best.value
     assert one.best.nodes.tolist() == other.best.nodes.tolist()
     assert one.best.order.tolist() == other.best.order.tolist()
 
@@ -223,5 +223,5 @@ def test_memory_may_be_exceeded_on_the_way_but_not_by_what_is_kept() -> None:
     nodes, order = np.array([0, 0, 1, 1], np.int32), np.arange(4, dtype=np.int32)
     search = searched(problem, Decisions(nodes, order, 0 * nodes, None, None), 0)
     assert search.best is not None
-    assert search.best.length == 2.0
+    assert search.best.value == 2.0
     assert search.best.nodes.tolist() == [1, 1, 0, 0]

@@ -22,7 +22,7 @@ from offload.features import Goal
 from offload.fronts.dominance import covered, crowding, efficient, ranks
 from offload.fronts.variation import Variation
 from offload.heuristics.changes import Changes
-from offload.heuristics.decisions import Decisions, decide
+from offload.heuristics.decisions import Decisions
 from offload.heuristics.merit import merits
 from offload.plan import Plan
 from offload.problem import Problem
@@ -49,8 +49,8 @@ class Population:
         What is minimized.
     limits
         Upper bounds by metric.
-    plans
-        What to start from, at least one; they need not hold.
+    starts
+        Plans to start from, at least one; they need not hold.
     seed
         Of all draws.
 
@@ -62,7 +62,7 @@ class Population:
 
     def __init__(
         self, problem: Problem, metrics: Sequence[str], limits: Mapping[str, float],
-        plans: Sequence[Plan], seed: int = 0,
+        starts: Sequence[Decisions], seed: int = 0,
     ) -> None:  # fmt: skip
         self.problem, self.tables = problem, problem.tables
         self.metrics = tuple(metrics)
@@ -73,7 +73,7 @@ class Population:
         self.work = 0
         self.size = max(_LEAST, min(_SIZE, _CELLS // max(1, self.tables.tasks)))
         self.variation = Variation(self.tables, self.unit, self.dice)
-        members = _stacked([self._complete(decide(plan)) for plan in plans])
+        members = _stacked([self._complete(decisions) for decisions in starts])
         values, over = self._timed(members)
         self._archive: tuple[Decisions, FloatArray] = (_rows(members, slice(0)), values[:0])
         self._keep(members, values, over)

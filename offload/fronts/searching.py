@@ -12,7 +12,10 @@ from offload.arrays import FloatArray
 from offload.features import Goal
 from offload.fronts.pool import Pool
 from offload.fronts.population import Population
+from offload.fronts.tracing import Tracing
 from offload.heuristics.best_of import constructive
+from offload.heuristics.decisions import Decisions, decide
+from offload.heuristics.sequences import applies
 from offload.plan import Plan
 from offload.registry import Request
 from offload.solver import solve
@@ -23,6 +26,7 @@ _FIRST = 0.2  # of the time for constructive heuristics, at most
 _ENDS = 0.3  # of the time for the least of each metric
 _RUNS = 3  # of local search for each metric, from different plans,
 _FEW = 200  # up to so many tasks
+_TRACED = 0.7  # of the rest between them, where local search over sequences applies
 _WORK = 200_000  # plans decoded where neither clock nor work is limited
 
 
@@ -43,6 +47,7 @@ class Searching:
         self, pool: Pool, share: float, work_limit: float | None, threads: int | None, seed: int
     ) -> None:
         self.pool, self.seed, self.threads = pool, seed, threads
+        self.work = 0
         self.seconds = pool.seconds_left * share
         self.until = time.monotonic() + self.seconds
         self.most = work_limit if work_limit is not None or self.seconds < inf else float(_WORK)
@@ -62,15 +67,36 @@ class Searching:
                     starts.append(plan)
         if not starts or self._over:
             return
+        found = [decide(plan) for plan in starts]
+        goal = Goal(dict.fromkeys(pool.metrics, 1.0), pool.limits)
+        if applies(pool.problem.tables, goal):
+            pool.tell("plans between them by local search")
+            found += self._traced(found)
         pool.tell("a population between them")
-        population = Population(pool.problem, pool.metrics, pool.limits, starts, self.seed)
+        population = Population(pool.problem, pool.metrics, pool.limits, found, self.seed)
         each = self._seconds_for_a_plan(population)
-        while self.most is None or population.work < self.most:
+        while self.most is None or self.work + population.work < self.most:
             if pool.stopped or time.monotonic() + each * len(population.values) >= self.until:
                 break
             population.step()
         for row in range(len(population.values)):
             pool.take(population.plan(row))
+
+    def _traced(self, starts: list[Decisions]) -> list[Decisions]:
+        """What local search finds between the ends."""
+        pool, until = self.pool, inf
+        if self.until < inf:
+            until = time.monotonic() + _TRACED * (self.until - time.monotonic())
+        tracing = Tracing(pool.problem, pool.metrics, pool.limits, starts, self.seed)
+
+        def stop() -> bool:
+            spent = self.most is not None and tracing.work >= _TRACED * self.most
+            return spent or pool.stopped is not None or time.monotonic() >= until
+
+        while not stop():
+            tracing.turn(stop)
+        self.work += tracing.work
+        return tracing.found
 
     def _seconds_for_a_plan(self, population: Population) -> float:
         """How long one of the population's plans takes at the end, when all are checked."""

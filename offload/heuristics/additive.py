@@ -7,6 +7,8 @@ with the prices of ways between nodes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -191,6 +193,27 @@ class Placed:
         found += float((self._link_size * self._weights() * costs.way[self._cells()]).sum())
         if units.commons:
             found += float(costs.fetch[self.fetchers > 0].sum())
+        return found
+
+    def totals(self, node: Positions, costs: Sequence[Costs]) -> list[FloatArray]:
+        """The whole sums of other placements (int[B, U]); float64[B] for each of the costs."""
+        units, nodes = self.units, self.tables.nodes
+        src, dst = self._link_base + node[:, units.src], node[:, units.dst]
+        size = np.repeat(self._link_size[None], len(node), axis=0)
+        links, plan = self._several, np.arange(len(node))[:, None]
+        if len(links):
+            cell = (plan * units.sharings + self._link_shared[links]) * nodes + dst[:, links]
+            size[:, links] /= np.bincount(cell.ravel())[cell]
+        fetched = np.zeros((len(node), units.commons, nodes), bool)
+        if units.commons:
+            fetched[plan, self._read_data, node[:, units.reader[self._reads]]] = True
+        found = []
+        for part in costs:
+            total = part.own[self.whole.row, node].sum(axis=1) + part.constant
+            total += (size * part.way[src, dst]).sum(axis=1)
+            if units.commons:
+                total += (fetched * part.fetch).sum(axis=(1, 2))
+            found.append(total)
         return found
 
     def broken(self) -> float:

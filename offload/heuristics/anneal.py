@@ -76,8 +76,9 @@ class _Budget:
 def anneal(request: Request) -> Answer:
     """Local search: the best plan that can be found in the time, or with the work, there is.
 
-    Where only latency counts and nodes run one task at a time, a heat-bath tabu search over the
-    sequences of tasks on nodes (Mastrolilli, Gambardella 2000, section 4). Where the goal is a sum
+    Where latency counts, alone or with sums over tasks and transfers, and nodes run one task at a
+    time, a heat-bath tabu search over the sequences of tasks on nodes (Mastrolilli, Gambardella
+    2000, section 4). Where the goal is a sum
     over tasks and transfers, a heat bath over placements (Geman, Geman 1984). Else, and for any
     objective and limits, annealing over the evaluator's decoding (Kirkpatrick, Gelatt, Vecchi
     1983). ``work_limit`` bounds the number of plans timed, or valued; under it the answer depends
@@ -89,8 +90,9 @@ def anneal(request: Request) -> Answer:
     tables, goal = request.problem.tables, request.goal
     if kind == "sequences" and not applies(tables, goal):
         raise OffloadError(
-            "options.search: 'sequences' is for latency alone, on nodes of one slot, without "
-            "contended links, groups, deadlines, limits or working memory; use 'decoding'"
+            "options.search: 'sequences' is for latency (and sums with it, without modes and "
+            "codecs), on nodes of one slot, without contended links, groups, deadlines or working "
+            "memory; use 'decoding'"
         )
     if kind == "additive" and not additive(tables, goal):
         raise OffloadError(
@@ -131,7 +133,7 @@ def _at_first(tables: Tables) -> Decisions:
 def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Plan | None:
     problem = request.problem
     tables = problem.tables
-    search = SequenceSearch(tables, decisions, request.seed)
+    search = SequenceSearch(tables, decisions, request.goal, request.seed)
     order = topological_order(problem, -upward_ranks(tables))
     count = _CELLS // (tables.nodes**2 * (tables.tasks + tables.edges + 1))
     if count > 1:
@@ -141,11 +143,11 @@ def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Pl
     def tell() -> None:
         """Turn the best schedule into a plan, and report it."""
         nonlocal told, known, plan
-        if search.best is None or search.best.length >= known:
+        if search.best is None or search.best.value >= known:
             return
         best = search.best
         search.state.load(best.nodes, best.order)
-        known = best.length
+        known = best.value
         plan = search.state.plan()
         request.report(plan, None)
         told = time.monotonic()
@@ -153,7 +155,7 @@ def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Pl
     def stop() -> bool:
         budget.work = search.work
         if search.best is not None:
-            budget.best = min(budget.best, search.best.length)
+            budget.best = min(budget.best, search.best.value)
         return budget.stop()
 
     while not stop():

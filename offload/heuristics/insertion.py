@@ -41,15 +41,11 @@ class Places(NamedTuple):
     own: BoolArray
 
 
-def places(
-    state: Sequences, tasks: Sequence[int], within: int, price: FloatArray | None = None
-) -> Places:
+def places(state: Sequences, tasks: Sequence[int], within: int) -> Places:
     """All moves of some tasks.
 
     Parameters
     ----------
-    price : float64[M, K], optional
-        Seconds to add to what a task is worth on a node, its own left out.
     within
         For how many of the tasks, the first ones, to look at places on their own node too.
 
@@ -72,8 +68,6 @@ def places(
     node = np.repeat(state.every, count)
     finish, path = (np.append(times, 0.0) for times in state.times[1:])
     head, tail, span = _estimates(state, tasks, finish, path)
-    if price is not None:
-        span = span + price
     h, t = head.take(node, 1), tail.take(node, 1)
     done, rest = finish.take(before), path.take(after)
     value = np.maximum(h, done)

@@ -1,5 +1,7 @@
 """Local search over sequences: single tasks by the longest path through them, clusters by trial.
 
+Metrics that are sums over tasks and transfers count with latency where the goal says so.
+
 A tabu search that does not take the best move each time, but one drawn by its worth at a
 temperature (a heat bath), and that returns to the best schedule where it finds nothing for long.
 Tasks on longest paths move (Mastrolilli, Gambardella 2000), and now and then clusters. Memory may
@@ -15,11 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from offload.arrays import FloatArray, IntArray
+from offload.arrays import BoolArray, FloatArray, IntArray
+from offload.features import Goal
 from offload.heuristics.clusters import Clusters
 from offload.heuristics.decisions import Decisions
-from offload.heuristics.insertion import places
+from offload.heuristics.insertion import Places, places
 from offload.heuristics.sequences import Sequences
+from offload.heuristics.worth import Worth
 from offload.tables import Tables
 
 __all__ = ["SequenceSearch"]
@@ -27,6 +31,7 @@ __all__ = ["SequenceSearch"]
 _CELLS = 30_000  # task and place pairs that are looked at in one step
 _TASKS = 12  # tasks that are looked at in one step, at most
 _WITHIN = 2  # of these, how many on their own node too
+_ANY = 0.5  # of the steps look at any tasks where sums count, not only at critical ones
 _OWN = 4.0  # temperatures by which a place on the same node has to be better
 _TENURE = 10  # steps for which a task does not go back, at least; twice that at most
 _CLUSTERS = 64  # clusters timed at once
@@ -39,14 +44,15 @@ _KEPT = 3  # of so many schedules one is kept after each turn
 _SHAKES = 6  # clusters moved to get there
 _WARM = 200  # tasks above which temperatures fall in proportion
 _COOLING = 10.0  # ratio of a round's first to its last temperature
+_LATENCY = Goal({"latency": 1.0}, {})
 # Rounds take these in turn: first temperature over latency, steps between clusters.
 _SETTINGS = ((0.003, 20), (0.01, 20))
 
 
 class Schedule(NamedTuple):
-    """A schedule that holds but for its times: latency in seconds, nodes and order (int32[T])."""
+    """A schedule that holds but for its times: its objective, nodes and order (int32[T])."""
 
-    length: float
+    value: float
     nodes: IntArray
     order: IntArray
 
@@ -58,20 +64,28 @@ class SequenceSearch:
     ----------
     tables, decisions
         What to start from.
+    goal
+        What is minimized under which limits; :func:`.sequences.applies` must hold.
     seed
         Of all its draws.
 
     Attributes
     ----------
+    worth
+        What schedules are worth. Weights may be changed between calls of :meth:`improve`.
     best : Schedule or None
-        The best schedule whose residents fit, if there is one so far.
+        The best schedule whose residents fit and that keeps the limits, if there is one so far.
     work : int
         Schedules timed so far.
     """
 
-    def __init__(self, tables: Tables, decisions: Decisions, seed: int = 0) -> None:
+    def __init__(
+        self, tables: Tables, decisions: Decisions, goal: Goal = _LATENCY, seed: int = 0
+    ) -> None:
         self.tables = tables
         self.state = Sequences(tables, decisions)
+        self.worth = Worth(tables, goal, decisions.copies)
+        self.worth.load(self.state.nodes)
         self.clusters = Clusters(self.state)
         self.rng = random.Random(seed)
         self._noise = np.random.default_rng(seed).gumbel(size=_NOISE)
@@ -79,7 +93,7 @@ class SequenceSearch:
         self._least = max(2, min(_TASKS, _CELLS // (tables.tasks + tables.nodes)))
         held = tables.resident[np.isfinite(tables.resident) & (tables.resident > 0)]
         size = float(held.mean()) if len(held) else 1.0
-        self._price = 0.03 * self.state.length / size  # seconds a byte of excess memory
+        self._price = 0.03 * self.worth.objective(self.state.length) / size  # a byte of excess
         self._row = np.arange(self._least)
         self.best: Schedule | None = None
         self._local: Schedule | None = None  # the best of the round
@@ -91,19 +105,17 @@ class SequenceSearch:
 
     def add(self, nodes: IntArray, order: IntArray) -> None:
         """Another schedule to improve."""
-        self.state.load(nodes, order)
+        self._load(nodes, order)
         self.work += 1
-        self._alive.append(Schedule(self.state.length, nodes.copy(), order.copy()))
-        self._local = None
-        self._keep()
+        value = self.worth.now(self.state.length)
+        self._alive.append(Schedule(value, nodes.copy(), order.copy()))
 
     def add_best(self, nodes: IntArray, order: IntArray, count: int) -> None:
         """Time placements (int32[B, T]) under one order; the best few are to be improved."""
-        latency, excess = self.clusters.lengths(nodes, order)
-        self.work += len(nodes)
-        latency[(excess > 0) | (latency >= self.state.never)] = inf
-        _, first = np.unique(latency, return_index=True)
-        for b in first[np.isfinite(latency[first])][:count].tolist():
+        value, fits = self._timed(nodes, order)
+        value[~fits] = inf
+        _, first = np.unique(value, return_index=True)
+        for b in first[np.isfinite(value[first])][:count].tolist():
             self.add(nodes[b], order)
 
     def round(self, stop: Callable[[], bool], share: Callable[[], float]) -> None:
@@ -119,19 +131,20 @@ class SequenceSearch:
         """
         if not self._alive:
             self._renew()
-        before = inf if self.best is None else self.best.length
+        before = inf if self.best is None else self.best.value
         _, nodes, order = self._alive.pop(0)
-        self.state.load(nodes, order)
-        self._local = None
-        self._keep()
-        self._improve(stop, share)
+        self._load(nodes, order)
+        heat, between = _SETTINGS[self._rounds % len(_SETTINGS)]
+        most = max(_STEPS, _STEPS_A_TASK * self.tables.tasks)
+        steps = min(_STEPS << min(self._rounds, 20), most)
+        self._improve(steps, heat, between, stop, share)
         found = self._local or Schedule(inf, self.state.nodes.copy(), self.state.by_start())
         self._next.append(found)
-        self._stale = 0 if self.best is not None and self.best.length < before else self._stale + 1
+        self._stale = 0 if self.best is not None and self.best.value < before else self._stale + 1
 
     def _renew(self) -> None:
         """Go on with the better third; where nothing gets better any more, with what is near it."""
-        self._next.sort(key=lambda one: one.length)
+        self._next.sort(key=lambda one: one.value)
         self._alive, self._next = self._next[: -(-len(self._next) // _KEPT)], []
         self._rounds += 1
         if len(self._alive) == 1 and self.best is not None and self._stale >= _PATIENCE:
@@ -145,22 +158,33 @@ class SequenceSearch:
             order = self.state.by_start()
             nodes = self.clusters.draw(self.rng, 1, self.state.critical())
             self.state.load(nodes[0], order)
-        return Schedule(self.state.length, self.state.nodes.copy(), self.state.by_start())
+        self._load(self.state.nodes, self.state.by_start())
+        value = self.worth.now(self.state.length)
+        return Schedule(value, self.state.nodes.copy(), self.state.by_start())
 
-    def _improve(self, stop: Callable[[], bool], share: Callable[[], float]) -> None:
-        heat, between = _SETTINGS[self._rounds % len(_SETTINGS)]
+    def _load(self, nodes: IntArray, order: IntArray) -> None:
+        """Begin anew from a schedule."""
+        self.state.load(nodes, order)
+        self.worth.load(self.state.nodes)
+        self._local = None
+        self._keep()
+
+    def _improve(
+        self, steps: int, heat: float, between: int,
+        stop: Callable[[], bool], share: Callable[[], float],
+    ) -> None:  # fmt: skip
+        """Move clusters, and so many tasks between two of them, while it cools down."""
         heat *= min(1.0, _WARM / self.tables.tasks)  # one of many tasks changes little
         if not self.clusters.free:
             return
         spent = share()
-        most = max(_STEPS, _STEPS_A_TASK * self.tables.tasks)
-        steps = min(_STEPS << min(self._rounds, 20), most)
         for begun in range(0, steps, between):
             done = begun / steps
             if spent < 1:
                 done = max(done, (share() - spent) / (1 - spent))
-            base = self.state.length if self._local is None else self._local.length
-            temperature = min(base, self.state.length) * heat * _COOLING ** -min(done, 1.0)
+            now = self.worth.now(self.state.length)
+            base = now if self._local is None else min(now, self._local.value)
+            temperature = base * heat * _COOLING ** -min(done, 1.0)
             self._move_cluster(temperature)
             for _ in range(between):
                 if stop():
@@ -170,40 +194,56 @@ class SequenceSearch:
     # -- moves -----------------------------------------------------------------------------------
 
     def _keep(self) -> None:
-        """Take note of the present schedule if it is the best, and mend the price of memory."""
-        state = self.state
-        if not state.holds:
-            self._price *= 1.02
+        """Take note of the present schedule if it is the best, and mend prices."""
+        state, worth = self.state, self.worth
+        self._price *= 0.98 if state.holds else 1.02
+        worth.reprice(state.length)
+        if not (state.holds and worth.holds(state.length)):
             return
-        self._price *= 0.98
-        if self._local is None or state.length < self._local.length * (1 - 1e-12):
+        value = worth.objective(state.length)
+        if self._local is None or value < self._local.value * (1 - 1e-12):
             order = np.array(state.order, np.int32)
-            self._local = Schedule(state.length, state.nodes.copy(), order)
-            if self.best is None or state.length < self.best.length * (1 - 1e-12):
+            self._local = Schedule(value, state.nodes.copy(), order)
+            if self.best is None or value < self.best.value * (1 - 1e-12):
                 self.best = self._local
+
+    def _timed(self, nodes: IntArray, order: IntArray) -> tuple[FloatArray, BoolArray]:
+        """Worth of placements under one order, and whether residents fit; [B]."""
+        latency, excess = self.clusters.lengths(nodes, order)
+        self.work += len(nodes)
+        sums = self.worth.of(nodes)
+        fits = (excess <= 0) & (latency < self.state.never)
+        self._seen(nodes[fits], order, latency[fits], [part[fits] for part in sums])
+        value = self.worth.priced(latency, sums)
+        value += self._price * excess
+        return value, fits
+
+    def _seen(
+        self, nodes: IntArray, order: IntArray, length: FloatArray, sums: list[FloatArray]
+    ) -> None:
+        """Called with placements whose residents fit, under one order; nothing here."""
 
     def _move_cluster(self, temperature: float) -> None:
         state = self.state
         order = state.by_start()
         nodes = self.clusters.draw(self.rng, _CLUSTERS, state.critical())
-        latency, excess = self.clusters.lengths(nodes, order)
-        self.work += len(nodes)
-        value = latency + self._price * excess
+        value, _ = self._timed(nodes, order)
         value[(nodes == state.nodes).all(axis=1)] = inf
         b = int(value.argmin())
-        now = state.length + self._price * state.excess
+        now = self.worth.now(state.length) + self._price * state.excess
         if value[b] < now - temperature * log(1 - self.rng.random()) and value[b] != now:
             state.load(nodes[b], order)
+            self.worth.load(state.nodes)
             self._keep()
 
     def _move_task(self, temperature: float) -> None:
         self._step += 1
         tasks = self._sample()
-        found = places(self.state, tasks, _WITHIN, self._memory(tasks))
-        value = found.value
+        found = places(self.state, tasks, _WITHIN)
+        value = self._worth_of(tasks, found)
         blocked = (self._tabu.take(tasks, 0) > self._step).take(found.node, 1)
         if self._local is not None:
-            blocked &= value >= self._local.length * (1 - 1e-9)
+            blocked &= value >= self._local.value * (1 - 1e-9)
         at = self.rng.randrange(_NOISE - value.size) if value.size < _NOISE else 0
         noise = temperature * self._noise[at : at + value.size]
         value.reshape(-1)[: len(noise)] -= noise
@@ -220,12 +260,37 @@ class SequenceSearch:
         rest = self._step + _TENURE + self.rng.randrange(_TENURE + 1)
         self._tabu[task, origin if moved else node] = rest
         if moved:
+            if node != origin:
+                self.worth.move(task, node)
             self._keep()
 
+    def _worth_of(self, tasks: list[int], found: Places) -> FloatArray:
+        """Worth of the schedule with a task at each place, as far as can be told; [M, P].
+
+        A task that is not critical leaves the longest path as long as it is.
+        """
+        state, worth, length = self.state, self.worth, found.value
+        if worth.metrics:
+            critical = set(state.critical())
+            least = np.array([0.0 if i in critical else state.length for i in tasks])
+            length = np.maximum(length, least[:, None])
+        sums = [part.take(found.node, 1) for part in worth.moved(tasks)]
+        barred = np.isinf(length)
+        value = worth.priced(np.where(barred, 0.0, length), sums)
+        memory = self._memory(tasks)
+        if memory is not None:
+            value += memory.take(found.node, 1)
+        value[barred] = inf
+        return value
+
     def _sample(self) -> list[int]:
-        """Some critical tasks; while memory is exceeded, half the time tasks where it is."""
+        """Some critical tasks, or any where sums count too: half the time each.
+
+        While memory is exceeded, half the time tasks where it is.
+        """
         state, rng = self.state, self.rng
-        tasks = state.critical()
+        any_task = bool(self.worth.metrics) and rng.random() < _ANY
+        tasks = self.clusters.free if any_task else state.critical()
         if state.bounded:
             over = state.over(state.held)
             if over.any() and rng.random() < 0.5:

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from offload.arrays import FloatArray, IntArray
 from offload.compression import fastest_codecs
 from offload.features import Goal
+from offload.heuristics.copies import may_copy
 from offload.heuristics.decisions import Decisions, codecs_of, plan_at
+from offload.heuristics.worth import counts_time
 from offload.plan import Plan
 from offload.tables import TOLERANCE, Tables
 
@@ -28,14 +30,15 @@ _CELLS = 6_000_000  # cells (edges and pairs of nodes, tasks and nodes) up to wh
 
 
 def applies(tables: Tables, goal: Goal) -> bool:
-    """Whether an instance is one of sequences: latency alone counts, and nodes run one task.
+    """Whether an instance is one of sequences: latency counts, and nodes run one task at a time.
 
-    Contended links, groups, deadlines, limits, working memory and split tasks are beyond it.
+    Energy, cost, risk and traffic may count too, or be limited, where nodes have one mode, items no
+    codecs, and no data may be copied. Contended links, groups, deadlines, working memory and split
+    tasks are beyond it.
     """
-    latency_alone = {m for m, weight in goal.minimize.items() if weight > 0} == {"latency"}
     bounded = bool(np.isfinite(tables.memory_capacity).any())
-    return latency_alone and not (
-        goal.limits
+    return counts_time(tables, goal) and not (
+        (goal.metrics != {"latency"} and _chooses(tables))
         or len(tables.routes.resource_channels)
         or tables.problem.graph.groups
         or np.isfinite(tables.deadline).any()
@@ -44,6 +47,12 @@ def applies(tables: Tables, goal: Goal) -> bool:
         or (tables.task_slots > 1).any()
         or tables.divisible.any()
     )
+
+
+def _chooses(tables: Tables) -> bool:
+    """Whether plans choose more than nodes and orders."""
+    chosen = tables.modes > 1 or len(tables.item_codecs.values) > 0
+    return chosen or bool(may_copy(tables).any())
 
 
 class Sequences:
