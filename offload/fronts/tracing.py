@@ -24,9 +24,9 @@ from offload.problem import Problem
 __all__ = ["Tracing"]
 
 _KEPT = 400  # plans at most
-_STEPS = 400  # moves of single tasks in a turn
+_STEPS = 150  # moves of single tasks in a turn
 _BETWEEN = 20  # of them between clusters
-_HEATS = (0.01, 0.003)  # first temperature of a turn over its worth
+_HEATS = (0.005, 0.002)  # first temperature of a turn over its worth
 _ENDS = 0.15  # share of turns that go on from the least of one metric
 _STEEP = 50.0  # weights are at most so unlike, once metrics are scaled to the front
 _SAME = 1e-9  # relative

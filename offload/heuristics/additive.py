@@ -121,7 +121,11 @@ class Placed:
 
     def put(self, block: Block, rows: Positions, node: Positions) -> None:
         """Some units of a block to other nodes."""
-        chosen, moved = block.units[rows], np.zeros(len(block.units), bool)
+        chosen = block.units[rows]
+        if not (len(block.read) or len(block.data) or len(block.group)):
+            self.node[chosen] = node
+            return
+        moved = np.zeros(len(block.units), bool)
         before = self.node[block.units]
         self.node[chosen] = node
         moved[rows] = True

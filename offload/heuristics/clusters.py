@@ -38,10 +38,7 @@ class Clusters:
         sets = {id(nodes): set(nodes) for nodes in tables.may_run}
         self.allowed = [sets[id(nodes)] for nodes in tables.may_run]
         self.free = [i for i, nodes in enumerate(tables.may_run) if len(nodes) > 1]
-        self.beside = [
-            [j for j, _ in state.outputs[i]] + [j for j, _ in state.inputs[i]]
-            for i in range(tables.tasks)
-        ]
+        self.beside = [state.receivers[i] + state.senders[i] for i in range(tables.tasks)]
 
     def draw(self, rng: random.Random, count: int, critical: Sequence[int]) -> IntArray:
         """Placements that differ from the present one in a cluster each; int32[count, T].

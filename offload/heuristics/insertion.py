@@ -66,7 +66,8 @@ def places(state: Sequences, tasks: Sequence[int], within: int) -> Places:
     flat = np.array(line)
     before, after = flat[:-1], flat[1:]  # -1, the last, stands for none
     node = np.repeat(state.every, count)
-    finish, path = (np.append(times, 0.0) for times in state.times[1:])
+    finish, path = np.zeros(state.count + 1), np.zeros(state.count + 1)
+    _, finish[:-1], path[:-1] = state.times
     head, tail, span = _estimates(state, tasks, finish, path)
     h, t = head.take(node, 1), tail.take(node, 1)
     done, rest = finish.take(before), path.take(after)
@@ -91,33 +92,27 @@ def _estimates(
     state: Sequences, tasks: Sequence[int], finish: FloatArray, path: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Head, tail and execution of tasks on each node if nothing else ran there; [M, K] each."""
-    every, head, span = state.every, state.ready(tasks), state.execution(tasks)
+    head, span = state.ready(tasks), state.execution(tasks)
     tail = np.zeros(span.shape)
-    for table, ends, known, back in (
-        (head, state.inputs, finish, False), (tail, state.outputs, path, True),
-    ):  # fmt: skip
+    for table, edges_of, others_of, known, back in (
+        (head, state.incoming, state.senders, finish, False),
+        (tail, state.outgoing, state.receivers, path, True),
+    ):
         owner: list[int] = []
         start: list[int] = []
         edges: list[int] = []
         others: list[int] = []
         for m, i in enumerate(tasks):
-            if ends[i]:
+            if edges_of[i]:
                 owner.append(m)
                 start.append(len(edges))
-                for j, e in ends[i]:
-                    edges.append(e)
-                    others.append(j)
+                edges += edges_of[i]
+                others += others_of[i]
         if not edges:
             continue
-        edge, other = np.array(edges), np.array(others)
-        node = state.nodes[other]
-        if state.delays is not None:
-            rows = state.delays[edge, :, node] if back else state.delays[edge, node]
-        elif back:
-            rows = state.delay_of(edge[:, None], every, node[:, None])
-        else:
-            rows = state.delay_of(edge[:, None], node[:, None], every)
-        rows = rows + known[other][:, None]
+        other = np.array(others)
+        rows = state.delays_at(np.array(edges), state.nodes.take(other), back)
+        rows += known.take(other)[:, None]
         table[owner] = np.maximum(table[owner], np.maximum.reduceat(rows, start, axis=0))
     return head, tail, span
 

@@ -94,6 +94,10 @@ class Sequences:
         for e, (i, j) in enumerate(zip(src, dst, strict=True)):
             self.inputs[j].append((i, e))
             self.outputs[i].append((j, e))
+        self.incoming = [[e for _, e in ends] for ends in self.inputs]
+        self.senders = [[i for i, _ in ends] for ends in self.inputs]
+        self.outgoing = [[e for _, e in ends] for ends in self.outputs]
+        self.receivers = [[j for j, _ in ends] for ends in self.outputs]
         self.ready_row = self._ready_rows()
         self.never = self._never()
         for row in self.ready_row.values():
@@ -108,6 +112,10 @@ class Sequences:
         if tables.edges * tables.nodes**2 <= _CELLS:
             edge = np.arange(tables.edges)[:, None, None]
             self.delays = self.delay_of(edge, self.every[:, None], self.every)
+            # A row for each edge and node at one end, a column for each node at the other.
+            shape = (tables.edges * tables.nodes, tables.nodes)
+            self._from = self.delays.reshape(shape)
+            self._to = np.ascontiguousarray(self.delays.transpose(0, 2, 1)).reshape(shape)
         self.room = tables.memory_capacity * (1 + TOLERANCE)
         self.bounded = bool(np.isfinite(self.room).any()) and bool((tables.resident > 0).any())
         self.load(decisions.nodes, decisions.order)
@@ -156,6 +164,17 @@ class Sequences:
         codec = fastest_codecs(tables, item, src, dst)
         size, rule = tables.item_bytes[item], tables.item_rule[item]
         return np.minimum(tables.transfer(size, src, dst, codec, rule).total, self.never)
+
+    def delays_at(
+        self, edges: NDArray[np.integer], nodes: NDArray[np.integer], back: bool
+    ) -> FloatArray:
+        """Delays of edges from a node each to all nodes, or ``back`` to it from all; [N, K]."""
+        if self.delays is not None:
+            table = self._to if back else self._from
+            return table.take(edges * len(self.every) + nodes, 0)
+        if back:
+            return self.delay_of(edges[:, None], self.every, nodes[:, None])
+        return self.delay_of(edges[:, None], nodes[:, None], self.every)
 
     def ready(self, tasks: Sequence[int]) -> FloatArray:
         """Release and arrivals of what tasks read or are, on each node; float64[M, K]."""
@@ -341,8 +360,8 @@ class Sequences:
         tails = [i for i in (task, u, a) if i >= 0]
         if node != origin:
             self._rehome(task, node)
-            heads += [j for j, _ in self.outputs[task]]
-            tails += [i for i, _ in self.inputs[task]]
+            heads += self.receivers[task]
+            tails += self.senders[task]
         self._heads(min(self.position[i] for i in heads), heads)
         self._tails(max(self.position[i] for i in tails), tails)
         return True
@@ -395,10 +414,10 @@ class Sequences:
 
     def _rehome(self, task: int, node: int) -> None:
         """Execution, arrivals and delays of a task on another node."""
-        tables, nodes = self.tables, self.node
+        nodes = self.node
         if self.bounded:
             for k in (nodes[task], node):  # summed anew: differences would leave a rest
-                self.held[k] = tables.resident_of(np.array(self.lines[k], np.intp), k).sum()
+                self.held[k] = self._residents(k)
         nodes[task] = self.nodes[task] = node
         span = self.tables.row(task) if self._execution is None else self._execution[task]
         self.span[task] = float(span[node])
@@ -408,6 +427,12 @@ class Sequences:
             self.delay[e] = self._one_delay(e, nodes[j], node)
         for j, e in self.outputs[task]:
             self.delay[e] = self._one_delay(e, node, nodes[j])
+
+    def _residents(self, node: int) -> float:
+        line = np.array(self.lines[node], np.intp)
+        if self._resident is None:
+            return float(self.tables.resident_of(line, node).sum())
+        return float(self._resident[line, node].sum())
 
     def _one_delay(self, edge: int, src: int, dst: int) -> float:
         if src == dst:
