@@ -23,10 +23,11 @@ from offload.solver import solve
 __all__ = ["Searching"]
 
 _FIRST = 0.2  # of the time for constructive heuristics, at most
-_ENDS = 0.3  # of the time for the least of each metric
+_ENDS = 0.15  # of the time for the least of each metric
 _RUNS = 3  # of local search for each metric, from different plans,
 _FEW = 200  # up to so many tasks
-_TRACED = 0.7  # of the rest between them, where local search over sequences applies
+_ALONE = 0.85  # of the time until the last of the searches between ends of their own, where local
+_TRACED = 0.95  # search over sequences applies, and until one between all that they found
 _WORK = 200_000  # plans decoded where neither clock nor work is limited
 
 
@@ -57,23 +58,40 @@ class Searching:
         pool = self.pool
         if not pool.problem.graph.tasks:
             return
-        starts = self._constructed()
-        for turn in range(_RUNS if pool.problem.tables.tasks <= _FEW else 1):
-            for m, name in enumerate(pool.metrics):
-                pool.tell(f"low {name} by local search")
-                weights = np.zeros(len(pool.metrics))
-                weights[m] = 1.0
-                if not self._over and (plan := self._improved(weights, turn)) is not None:
-                    starts.append(plan)
-        if not starts or self._over:
-            return
-        found = [decide(plan) for plan in starts]
         goal = Goal(dict.fromkeys(pool.metrics, 1.0), pool.limits)
-        if applies(pool.problem.tables, goal):
-            pool.tell("plans between them by local search")
-            found += self._traced(found)
+        traces = applies(pool.problem.tables, goal)
+        found = [decide(plan) for plan in self._constructed()]
+        runs = _RUNS if pool.problem.tables.tasks <= _FEW else 1
+        for turn in range(runs):
+            ends = self._ends(turn)
+            if traces and not self._over:
+                # Each from ends of its own: searches from the same ones find much the same.
+                pool.tell("plans between them by local search")
+                starts = ends if turn else found + ends
+                ends = self._traced(starts, _ALONE * (turn + 1) / runs, self.seed + turn)
+            found += ends
+        if not found or self._over:
+            return
+        if traces and runs > 1:
+            found = self._traced(found, _TRACED, self.seed + runs)
+        self._spread(found)
+
+    def _ends(self, turn: int) -> list[Decisions]:
+        """What local search finds for each metric alone."""
+        pool, found = self.pool, []
+        for m, name in enumerate(pool.metrics):
+            pool.tell(f"low {name} by local search")
+            weights = np.zeros(len(pool.metrics))
+            weights[m] = 1.0
+            if not self._over and (plan := self._improved(weights, turn)) is not None:
+                found.append(decide(plan))
+        return found
+
+    def _spread(self, starts: list[Decisions]) -> None:
+        """Take what a population makes of plans in the rest of the time."""
+        pool = self.pool
         pool.tell("a population between them")
-        population = Population(pool.problem, pool.metrics, pool.limits, found, self.seed)
+        population = Population(pool.problem, pool.metrics, pool.limits, starts, self.seed)
         each = self._seconds_for_a_plan(population)
         while self.most is None or self.work + population.work < self.most:
             if pool.stopped or time.monotonic() + each * len(population.values) >= self.until:
@@ -82,21 +100,24 @@ class Searching:
         for row in range(len(population.values)):
             pool.take(population.plan(row))
 
-    def _traced(self, starts: list[Decisions]) -> list[Decisions]:
-        """What local search finds between the ends."""
-        pool, until = self.pool, inf
-        if self.until < inf:
-            until = time.monotonic() + _TRACED * (self.until - time.monotonic())
-        tracing = Tracing(pool.problem, pool.metrics, pool.limits, starts, self.seed)
+    def _traced(self, starts: list[Decisions], until: float, seed: int) -> list[Decisions]:
+        """What local search finds between plans until a share of time, or work, is spent."""
+        pool = self.pool
+        if not starts:
+            return []
+        tracing = Tracing(pool.problem, pool.metrics, pool.limits, starts, seed)
 
         def stop() -> bool:
-            spent = self.most is not None and tracing.work >= _TRACED * self.most
-            return spent or pool.stopped is not None or time.monotonic() >= until
+            work = self.work + tracing.work
+            if self.most is not None and work >= until * self.most:
+                return True
+            late = time.monotonic() >= self.until - (1 - until) * self.seconds
+            return pool.stopped is not None or (self.seconds < inf and late)
 
         while not stop():
             tracing.turn(stop)
         self.work += tracing.work
-        return tracing.found
+        return tracing.found or starts
 
     def _seconds_for_a_plan(self, population: Population) -> float:
         """How long one of the population's plans takes at the end, when all are checked."""
