@@ -1,6 +1,6 @@
 """The best plan in a given time against the best that others found.
 
-    python benchmarks/quality.py [saga|edge|gap|sums] [--methods best-of,anneal] [--time 10]
+    python benchmarks/quality.py [saga|edge|gap|sums|mixed] [--methods best-of,anneal] [--time 10]
                                  [--seed 0] [--only TEXT] [--least 0] [--most 1000000]
 
 ``saga``: the 37 instances of ``saga/`` in the data folder (environment variable OFFLOAD_DATA,
@@ -9,7 +9,9 @@ so the instances are read with a reference message of no bytes, which makes ever
 one. ``edge``: the instances of ``edge/`` with no proved optimum against the best known plan.
 ``gap``: cost of generalized assignment problems (``gap/``) against the best known. ``sums``:
 energy, and cost with risk, of drawn instances against local search by decoding in the same time
-(both start from what the quick heuristics find, a short search for sums among them).
+(both start from what the quick heuristics find, a short search for sums among them). ``mixed``:
+latency and energy of the instances of ``edge/``, at weights that count both alike in HEFT's plan;
+and latency with energy limited to 80 % of that plan's; against local search by decoding likewise.
 
 The methods run one after another, each from the plan of the one before; ``--time`` is wall seconds
 for all of them together.
@@ -102,6 +104,25 @@ def sums(seconds: float, seed: int) -> Iterator[Case]:
                 yield Case(problem, inf if found is None else found, "decoding", minimize)
 
 
+def mixed(folder: Path, seconds: float, seed: int) -> Iterator[Case]:
+    """Instances of ``edge/`` where energy counts too, with what decoding finds."""
+    for path in sorted(folder.glob("edge_*.json")):
+        problem = offload.load(path)
+        heft = offload.solve(problem, "heft", "latency", {}).plan
+        assert heft is not None
+        latency, energy = heft.metrics["latency"], heft.metrics["energy"]
+        for name, minimize, limits in (
+            ("weighted", {"latency": 1.0, "energy": latency / energy}, {}),
+            ("limited", {"latency": 1.0}, {"energy": 0.8 * energy}),
+        ):
+            asked = problem.replace(name=f"{path.stem} {name}", limits=limits)
+            found = offload.solve(
+                asked, "anneal", minimize, time_limit=seconds, seed=seed, threads=1,
+                options={"search": "decoding"},
+            ).objective  # fmt: skip
+            yield Case(asked, inf if found is None else found, "decoding", minimize)
+
+
 def run(case: Case, methods: list[str], seconds: float, seed: int) -> list[float]:
     """The value after each of some methods, each from the plan of the one before."""
     plan, value, values = None, inf, []
@@ -125,13 +146,17 @@ def cases(name: str, seconds: float, seed: int) -> Iterator[Case]:
     folder = Path(os.environ.get("OFFLOAD_DATA", "../shared/data")) / name
     if not folder.is_dir():
         sys.exit(f"{folder}: no such folder; set OFFLOAD_DATA to the data folder")
+    if name == "mixed":
+        return mixed(folder, seconds, seed)
     return {"saga": saga, "edge": edge, "gap": gap}[name](folder)
 
 
 def main() -> None:
     """Print a line an instance, and the geometric mean and the worst of the ratios."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("set", nargs="?", choices=("saga", "edge", "gap", "sums"), default="saga")
+    parser.add_argument(
+        "set", nargs="?", choices=("saga", "edge", "gap", "sums", "mixed"), default="saga"
+    )
     parser.add_argument("--methods", default="best-of,anneal")
     parser.add_argument("--time", type=float, default=10.0, help="wall seconds an instance")
     parser.add_argument("--seed", type=int, default=0)
@@ -141,7 +166,7 @@ def main() -> None:
     chosen = parser.parse_args()
     methods = chosen.methods.split(",")
     print(
-        f"{'instance':28}{'tasks':>7}{'nodes':>7}{'known':>13} {'by':12}"
+        f"{'instance':32}{'tasks':>7}{'nodes':>7}{'known':>13} {'by':12}"
         + "".join(f"{method:>13}" for method in ["heft", *methods])
         + f"{'ratio':>9}{'cpu s':>8}{'wall s':>8}"
     )
@@ -161,7 +186,7 @@ def main() -> None:
         over_heft += values[-1] > heft * (1 + 1e-9)
         shown = "".join(f"{value:13.6g}" for value in [heft, *values])
         print(
-            f"{problem.name:28}{tasks:7}{nodes:7}{known:13.6g} {by:12}{shown}"
+            f"{problem.name:32}{tasks:7}{nodes:7}{known:13.6g} {by:12}{shown}"
             f"{ratio:9.5f}{cpu:8.2f}{wall:8.2f}",
             flush=True,
         )

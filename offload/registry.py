@@ -340,8 +340,8 @@ _TABLE = (
         "Mastrolilli, Gambardella 2000 (sequences); Geman, Geman 1984 (additive); "
         "Kirkpatrick, Gelatt, Vecchi 1983 (decoding)",
         {
-            "search": "auto (default), sequences (latency alone, on single slots), additive "
-            "(energy without idle power, cost, risk, traffic) or decoding"
+            "search": "auto (default), sequences (latency, and sums with it, on single slots), "
+            "additive (energy without idle power, cost, risk, traffic) or decoding"
         },
         use="any goal and limits for as long as there is time, where no proof is asked for; "
         "above 150 tasks what `auto` spends its time on",

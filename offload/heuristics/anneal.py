@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -16,6 +17,7 @@ from offload.heuristics.annealing import Annealing
 from offload.heuristics.copies import may_copy
 from offload.heuristics.decisions import Decisions, codecs_of, decide, topological_order
 from offload.heuristics.placements import Placements
+from offload.heuristics.pricing import ADDITIVE
 from offload.heuristics.ranks import upward_ranks
 from offload.heuristics.sequence_search import SequenceSearch
 from offload.heuristics.sequences import applies
@@ -31,6 +33,7 @@ _ROUNDS = 7  # shares of the first, second and third round: 1, 2 and 4 of these
 _CUTS = 17  # places at which the order of tasks is cut between two nodes, at most
 _CELLS = 5_000_000  # tasks and edges of all these placements together, at most
 _STARTS = 4  # of them that are improved
+_GATHERING = 0.05  # of the time for the least of sums, where they count with latency
 _EVERY = 1.0  # seconds between reports of better plans, at least
 _FEW = 200  # tasks up to which decoding follows the search for sums, if it can do more
 _COARSE = 0.6  # share of the latter
@@ -138,6 +141,9 @@ def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Pl
     count = _CELLS // (tables.nodes**2 * (tables.tasks + tables.edges + 1))
     if count > 1:
         search.add_best(_cut_in_two(tables, order, min(count, _CUTS)), order, _STARTS)
+    if search.worth.metrics and (least := _least_sums(request, decisions, budget)) is not None:
+        search.add(least.nodes, least.order)
+    gathered = budget.work
     told, known, plan = time.monotonic(), inf, None
 
     def tell() -> None:
@@ -153,7 +159,7 @@ def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Pl
         told = time.monotonic()
 
     def stop() -> bool:
-        budget.work = search.work
+        budget.work = gathered + search.work
         if search.best is not None:
             budget.best = min(budget.best, search.best.value)
         return budget.stop()
@@ -164,6 +170,32 @@ def _by_sequences(request: Request, decisions: Decisions, budget: _Budget) -> Pl
             tell()
     tell()
     return plan
+
+
+def _least_sums(request: Request, decisions: Decisions, budget: _Budget) -> Decisions | None:
+    """Where tasks run for the least of what counts or is limited besides times, found soon.
+
+    Tasks that exchange much are together there: moves that spread them are found one by one, those
+    that gather them are not.
+    """
+    goal = request.goal
+    minimize = {m: weight for m, weight in goal.minimize.items() if m in ADDITIVE and weight > 0}
+    limits = {m: limit for m, limit in goal.limits.items() if m in ADDITIVE}
+    minimize = minimize or {m: 1 / limit if limit > 0 else 1.0 for m, limit in limits.items()}
+    sums = Goal(minimize, limits)
+    if not additive(request.problem.tables, sums):
+        return None
+    own = replace(
+        request, goal=sums, start=None, bound=-inf, report=lambda plan, bound: None, options={}
+    )
+    if budget.most is not None:
+        own.work_limit = _GATHERING * budget.most
+    if request.deadline < inf:
+        own.deadline = time.monotonic() + _GATHERING * request.seconds_left
+    soon = _Budget(own)
+    plan = _by_sums(own, decisions, soon, 1.0)
+    budget.work += soon.work
+    return None if plan is None else decide(plan)
 
 
 def _cut_in_two(tables: Tables, order: IntArray, count: int) -> IntArray:

@@ -107,7 +107,7 @@ class Sequences:
         if tables.tasks * tables.nodes <= _CELLS:
             tasks = np.arange(self.count)[:, None]
             self._execution = np.array([tables.row(i) for i in range(self.count)])
-            self._resident = tables.resident_of(tasks, self.every) + np.zeros(tables.nodes)
+            self._resident = self._sizes(tasks) + np.zeros(tables.nodes)
         self.delays: FloatArray | None = None
         if tables.edges * tables.nodes**2 <= _CELLS:
             edge = np.arange(tables.edges)[:, None, None]
@@ -194,9 +194,13 @@ class Sequences:
     def resident(self, tasks: Sequence[int]) -> FloatArray:
         """Resident bytes of tasks on each node; float64[M, K]."""
         if self._resident is None:
-            size = self.tables.resident_of(np.array(tasks)[:, None], self.every)
-            return size + np.zeros(len(self.every))
+            return self._sizes(np.array(tasks)[:, None]) + np.zeros(len(self.every))
         return self._resident[tasks]
+
+    def _sizes(self, tasks: NDArray[np.integer]) -> FloatArray:
+        """Resident bytes on each node, 0 where a task has no size and so may not run."""
+        size = self.tables.resident_of(tasks, self.every)
+        return np.where(np.isfinite(size), size, 0.0)
 
     # -- state -----------------------------------------------------------------------------------
 
