@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from math import inf
 
 import numpy as np
@@ -230,3 +231,23 @@ def test_a_start_that_does_not_hold_is_gone_on_from() -> None:
     for _ in range(4):
         tracing.turn(lambda: False)
     assert (np.bincount(tracing.found[0].nodes) == 2).all()
+
+
+def test_what_was_found_between_the_ends_is_kept_when_it_is_cancelled() -> None:
+    problem, cancel = offload.load(EDGE), threading.Event()
+    doing: list[str] = []
+
+    def hear(report: offload.FrontProgress) -> None:
+        doing.append(report.doing)
+        if report.doing == "plans between them by local search":
+            threading.Timer(1.5, cancel.set).start()
+
+    front = offload.pareto(
+        problem, points=None, method="nsga2", limits={}, time_limit=30, on_progress=hear,
+        cancel=cancel,
+    )  # fmt: skip
+    assert front.facts["stopped"] == "cancelled"
+    assert doing.count("plans between them by local search") >= 1
+    assert "a population between them" not in doing
+    ends = offload.pareto(problem, method="nsga2", limits={}, time_limit=None, work_limit=200)
+    assert len(front) > len(ends)

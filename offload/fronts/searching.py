@@ -106,18 +106,28 @@ class Searching:
         if not starts:
             return []
         tracing = Tracing(pool.problem, pool.metrics, pool.limits, starts, seed)
+        end = self.until - (1 - until) * self.seconds if self.seconds < inf else inf
+        each = 0.0
 
         def stop() -> bool:
             work = self.work + tracing.work
             if self.most is not None and work >= until * self.most:
                 return True
-            late = time.monotonic() >= self.until - (1 - until) * self.seconds
-            return pool.stopped is not None or (self.seconds < inf and late)
+            return pool.stopped is not None or time.monotonic() + each * len(tracing.values) >= end
 
         while not stop():
             tracing.turn(stop)
+            each = each or self._taken(tracing.found[:1])
         self.work += tracing.work
+        self._taken(tracing.found)
         return tracing.found or starts
+
+    def _taken(self, found: list[Decisions]) -> float:
+        """Take plans into the pool; the seconds that it takes."""
+        pool, begun = self.pool, time.monotonic()
+        for decisions in found:
+            pool.take(decisions.evaluate(pool.problem, pool.limits).plan())
+        return time.monotonic() - begun
 
     def _seconds_for_a_plan(self, population: Population) -> float:
         """How long one of the population's plans takes at the end, when all are checked."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from offload.arrays import FloatArray, IntArray
+from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.features import Goal
 from offload.fronts.dominance import covered, crowding, efficient
 from offload.heuristics.decisions import Decisions
@@ -117,11 +117,12 @@ class Tracing(SequenceSearch):
                 self._take(row[None], [_Schedule(state.nodes.copy(), order)])
 
     def _seen(
-        self, nodes: IntArray, order: IntArray, length: FloatArray, sums: list[FloatArray]
-    ) -> None:
+        self, nodes: IntArray, order: IntArray, length: FloatArray, sums: list[FloatArray],
+        fits: BoolArray,
+    ) -> None:  # fmt: skip
         values = np.stack(self.worth.metrics_of(self.names, length, sums), axis=1)
-        fresh = np.flatnonzero(~covered(values * (1 + _SAME), self.values))
-        fresh = fresh[self.worth.keep(length[fresh], [part[fresh] for part in sums])]
+        fits = fits & self.worth.keep(length, sums)
+        fresh = np.flatnonzero(fits & ~covered(values * (1 + _SAME), self.values))
         if len(fresh):
             fresh = fresh[efficient(values[fresh])]
             taken = [_Schedule(nodes[b].copy(), order.copy()) for b in fresh.tolist()]

@@ -213,15 +213,16 @@ class SequenceSearch:
         self.work += len(nodes)
         sums = self.worth.of(nodes)
         fits = (excess <= 0) & (latency < self.state.never)
-        self._seen(nodes[fits], order, latency[fits], [part[fits] for part in sums])
+        self._seen(nodes, order, latency, sums, fits)
         value = self.worth.priced(latency, sums)
         value += self._price * excess
         return value, fits
 
     def _seen(
-        self, nodes: IntArray, order: IntArray, length: FloatArray, sums: list[FloatArray]
-    ) -> None:
-        """Called with placements whose residents fit, under one order; nothing here."""
+        self, nodes: IntArray, order: IntArray, length: FloatArray, sums: list[FloatArray],
+        fits: BoolArray,
+    ) -> None:  # fmt: skip
+        """Called with placements under one order, and whether residents fit; nothing here."""
 
     def _move_cluster(self, temperature: float) -> None:
         state = self.state
