@@ -118,6 +118,7 @@ class LineMeter(_State):
         self._say, self._news = say, news
         self._said = 0.0
         self._known: Any = None
+        self._told: Any = None  # the last report that a line was said of
 
     def tick(self) -> None:
         """Say a line if one is due."""
@@ -125,7 +126,7 @@ class LineMeter(_State):
         known = None if last is None else self._news(last)
         fresh = known != self._known and (now - self._said >= _APART or self._known is None)
         if fresh or now - self._said >= _EVERY:
-            self._said, self._known = now, known
+            self._said, self._known, self._told = now, known, last
             self._say(self.text())
 
     def say(self, text: str) -> None:
@@ -133,7 +134,9 @@ class LineMeter(_State):
         self._say(text)
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Say how it ended, if it has said anything and there is news since."""
+        if self._said and self.last is not self._told:
+            self._say(self.text())
 
 
 class LiveMeter(_State):

@@ -8,6 +8,7 @@ from drawing import draw_plan, draw_problem
 
 from offload.features import FEATURES
 from offload.fronts.population import Population
+from offload.heuristics.decisions import decide
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -16,7 +17,7 @@ def test_children_are_decisions_that_an_instance_permits(seed: int) -> None:
     drawn = (draw_problem(n, features, tasks=(5, 9), nodes=(2, 4)) for n in range(700 + seed, 900))
     problem, plan = next((p, made) for p in drawn if (made := draw_plan(p, seed)) is not None)
     tables = problem.tables
-    population = Population(problem, ("latency", "energy"), {}, [plan], seed)
+    population = Population(problem, ("latency", "energy"), {}, [decide(plan)], seed)
     unit, task = population.unit, np.arange(tables.tasks)
     for _ in range(5):
         made = population._children(60)
