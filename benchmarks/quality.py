@@ -143,7 +143,8 @@ def cases(name: str, seconds: float, seed: int) -> Iterator[Case]:
     """The instances of a set."""
     if name == "sums":
         return sums(seconds, seed)
-    folder = Path(os.environ.get("OFFLOAD_DATA", "../shared/data")) / name
+    data = Path(os.environ.get("OFFLOAD_DATA", "../shared/data"))
+    folder = data / ("edge" if name == "mixed" else name)
     if not folder.is_dir():
         sys.exit(f"{folder}: no such folder; set OFFLOAD_DATA to the data folder")
     if name == "mixed":
