@@ -57,6 +57,23 @@ def test_an_improvement_is_told_at_once_but_no_more_than_one_a_second() -> None:
     ]
 
 
+def test_it_ends_with_what_is_new_since_the_last_line_if_there_was_one() -> None:
+    clock, said = Clock(), list[str]()
+    meter = LineMeter(solve_text(goal_text({"latency": 1.0})), clock, said.append, news)
+    meter.update(Progress(0.1, 90.0, 54.0, "heft"))
+    meter.close()
+    assert said == []  # soon over: nothing was said, and nothing is
+    clock.now = 100.5
+    meter.tick()
+    meter.close()
+    assert said == ["   0.5 s  heft  objective 90 s  bound 54 s  gap 40 %"]
+    clock.now = 100.7
+    meter.update(Progress(0.7, 80.0, 54.0, "cpsat"))
+    meter.tick()  # too soon after the last line
+    meter.close()
+    assert said[1:] == ["   0.7 s  cpsat  objective 80 s  bound 54 s  gap 32.5 %"]
+
+
 def test_what_is_not_known_is_left_out() -> None:
     assert lines_of({0.0: Progress(0.0, None, None, "milp")}, 1) == ["   0.0 s  milp  no plan yet"]
     zero = {0.0: Progress(0.0, 0.0, 0.0, "milp")}

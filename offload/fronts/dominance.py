@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from offload.arrays import BoolArray, FloatArray, IntArray
 
-__all__ = ["covered", "crowding", "efficient", "hypervolume", "knee", "ranks", "spread"]
+__all__ = [
+    "covered",
+    "crowding",
+    "efficient",
+    "hypervolume",
+    "knee",
+    "least_crowded",
+    "ranks",
+    "spread",
+]
 
 _AT_ONCE = 2_000_000  # comparisons made at once
 
@@ -104,6 +113,14 @@ def crowding(values: FloatArray, rank: IntArray) -> FloatArray:
         gap[inner] = np.divide(step, width[inner], out=np.zeros(len(inner)), where=wide)
         distance[order] += gap
     return distance
+
+
+def least_crowded(values: FloatArray, count: int) -> NDArray[np.int64]:
+    """Rows of one front where at most so many are kept: those of greatest crowding distance."""
+    if len(values) <= count:
+        return np.arange(len(values))
+    wide = crowding(values, np.zeros(len(values), np.int32))
+    return np.sort(np.argsort(-wide, kind="stable")[:count])
 
 
 def hypervolume(values: FloatArray, reference: FloatArray) -> float:

@@ -19,20 +19,19 @@ from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.compression import fastest_codecs
 from offload.evaluator import evaluate_unchecked
 from offload.features import Goal
-from offload.fronts.dominance import covered, crowding, efficient, ranks
+from offload.fronts.dominance import covered, crowding, efficient, least_crowded, ranks
 from offload.fronts.variation import Variation
 from offload.heuristics.changes import Changes
 from offload.heuristics.decisions import Decisions
 from offload.heuristics.merit import merits
-from offload.plan import Plan
 from offload.problem import Problem
 
-__all__ = ["Population"]
+__all__ = ["KEPT", "Population"]
 
 _SIZE = 120  # plans in the population,
 _CELLS = 300_000  # fewer if these times tasks are more than so many, but
 _LEAST = 12
-_ARCHIVE = 400  # efficient plans that are kept at most
+KEPT = 400  # efficient plans that are kept at most
 _CROSSED = 0.7  # share of children that have two parents
 _SPECIAL = 0.3  # share of generations with changes of modes, codecs and copies, if there are any
 _AGAIN = 0.4  # chance of each further change of a child
@@ -99,10 +98,11 @@ class Population:
         """Metrics of the efficient plans that hold; float64[P, M], by rising first metric."""
         return self._archive[1]
 
-    def plan(self, row: int) -> Plan:
-        """One of the efficient plans."""
-        members, _ = self._archive
-        return members.one(row).evaluate(self.problem, self.goal.limits).plan()
+    @property
+    def found(self) -> list[Decisions]:
+        """The plans of ``values``."""
+        members, values = self._archive
+        return [members.one(row) for row in range(len(values))]
 
     # -- a generation ----------------------------------------------------------------------------
 
@@ -148,9 +148,7 @@ class Population:
         both = _joined(kept, _rows(made, good))
         all_values = np.concatenate([known, values[good]])
         rows = np.flatnonzero(efficient(all_values))
-        if len(rows) > _ARCHIVE:
-            wide = crowding(all_values[rows], np.zeros(len(rows), np.int32))
-            rows = rows[np.argsort(-wide, kind="stable")[:_ARCHIVE]]
+        rows = rows[least_crowded(all_values[rows], KEPT)]
         rows = rows[np.lexsort(all_values[rows].T[::-1])]
         self._archive = (_rows(both, rows), all_values[rows])
 

@@ -67,7 +67,7 @@ def pareto(
     time_limit
         Wall seconds in all; ``None`` for none.
     work_limit
-        Bound on deterministic work: plans decoded by the population; of each exact minimization
+        Bound on deterministic work: plans timed by the search; of each exact minimization
         its method's own unit.
     gap
         Relative (1e-4 by default): how far each proof goes, and how close two plans may be to count

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
 import numpy as np
 
-from offload.arrays import FloatArray
+from offload.checker import check
 from offload.features import Goal
 from offload.fronts.pool import Pool
 from offload.fronts.population import Population
@@ -41,14 +42,15 @@ class Searching:
     share
         Of the time left.
     work_limit
-        Plans decoded by the population at most.
+        Plans timed at most, by local search between the ends and by the population.
     """
 
     def __init__(
         self, pool: Pool, share: float, work_limit: float | None, threads: int | None, seed: int
     ) -> None:
         self.pool, self.seed, self.threads = pool, seed, threads
-        self.work = 0
+        self.runs = _RUNS if pool.problem.tables.tasks <= _FEW else 1
+        self.work, self._each = 0, 0.0
         self.seconds = pool.seconds_left * share
         self.until = time.monotonic() + self.seconds
         self.most = work_limit if work_limit is not None or self.seconds < inf else float(_WORK)
@@ -61,19 +63,18 @@ class Searching:
         goal = Goal(dict.fromkeys(pool.metrics, 1.0), pool.limits)
         traces = applies(pool.problem.tables, goal)
         found = [decide(plan) for plan in self._constructed()]
-        runs = _RUNS if pool.problem.tables.tasks <= _FEW else 1
-        for turn in range(runs):
+        for turn in range(self.runs):
             ends = self._ends(turn)
             if traces and not self._over:
                 # Each from ends of its own: searches from the same ones find much the same.
                 pool.tell("plans between them by local search")
                 starts = ends if turn else found + ends
-                ends = self._traced(starts, _ALONE * (turn + 1) / runs, self.seed + turn)
+                ends = self._traced(starts, _ALONE * (turn + 1) / self.runs, self.seed + turn)
             found += ends
         if not found or self._over:
             return
-        if traces and runs > 1:
-            found = self._traced(found, _TRACED, self.seed + runs)
+        if traces and self.runs > 1:
+            found = self._traced(found, _TRACED, self.seed + self.runs)
         self._spread(found)
 
     def _ends(self, turn: int) -> list[Decisions]:
@@ -81,9 +82,7 @@ class Searching:
         pool, found = self.pool, []
         for m, name in enumerate(pool.metrics):
             pool.tell(f"low {name} by local search")
-            weights = np.zeros(len(pool.metrics))
-            weights[m] = 1.0
-            if not self._over and (plan := self._improved(weights, turn)) is not None:
+            if not self._over and (plan := self._improved(m, turn)) is not None:
                 found.append(decide(plan))
         return found
 
@@ -91,50 +90,49 @@ class Searching:
         """Take what a population makes of plans in the rest of the time."""
         pool = self.pool
         pool.tell("a population between them")
+        self._time_one(starts[0])
         population = Population(pool.problem, pool.metrics, pool.limits, starts, self.seed)
-        each = self._seconds_for_a_plan(population)
         while self.most is None or self.work + population.work < self.most:
-            if pool.stopped or time.monotonic() + each * len(population.values) >= self.until:
+            if pool.stopped or self._late(len(population.values), self.until):
                 break
             population.step()
-        for row in range(len(population.values)):
-            pool.take(population.plan(row))
+        self._take(population.found)
 
     def _traced(self, starts: list[Decisions], until: float, seed: int) -> list[Decisions]:
         """What local search finds between plans until a share of time, or work, is spent."""
         pool = self.pool
         if not starts:
             return []
+        self._time_one(starts[0])
         tracing = Tracing(pool.problem, pool.metrics, pool.limits, starts, seed)
         end = self.until - (1 - until) * self.seconds if self.seconds < inf else inf
-        each = 0.0
 
         def stop() -> bool:
             work = self.work + tracing.work
             if self.most is not None and work >= until * self.most:
                 return True
-            return pool.stopped is not None or time.monotonic() + each * len(tracing.values) >= end
+            return pool.stopped is not None or self._late(len(tracing.values), end)
 
         while not stop():
             tracing.turn(stop)
-            each = each or self._taken(tracing.found[:1])
         self.work += tracing.work
-        self._taken(tracing.found)
+        self._take(tracing.found)
         return tracing.found or starts
 
-    def _taken(self, found: list[Decisions]) -> float:
-        """Take plans into the pool; the seconds that it takes."""
-        pool, begun = self.pool, time.monotonic()
-        for decisions in found:
-            pool.take(decisions.evaluate(pool.problem, pool.limits).plan())
-        return time.monotonic() - begun
+    def _time_one(self, decisions: Decisions) -> None:
+        """See how long it takes to make a plan of decisions and to check it."""
+        begun, pool = time.monotonic(), self.pool
+        check(pool.problem, decisions.evaluate(pool.problem).plan(), limits=pool.limits)
+        self._each = time.monotonic() - begun
 
-    def _seconds_for_a_plan(self, population: Population) -> float:
-        """How long one of the population's plans takes at the end, when all are checked."""
-        begun = time.monotonic()
-        if len(population.values):
-            self.pool.take(population.plan(0))
-        return time.monotonic() - begun
+    def _late(self, count: int, end: float) -> bool:
+        """Whether so many plans have to be made and checked now to be so in time."""
+        return time.monotonic() + self._each * count >= end
+
+    def _take(self, found: Sequence[Decisions]) -> None:
+        """Take plans into the pool."""
+        for decisions in found:
+            self.pool.take(decisions.evaluate(self.pool.problem, self.pool.limits).plan())
 
     @property
     def _over(self) -> bool:
@@ -156,23 +154,19 @@ class Searching:
                     pool.take(plan)
         return made
 
-    def _improved(self, weights: FloatArray, turn: int) -> Plan | None:
-        """What local search makes of the best plan by a weighted sum, or of one of its own."""
+    def _improved(self, m: int, turn: int) -> Plan | None:
+        """What local search makes, by a metric, of the best plan, or of one of its own."""
         pool, left = self.pool, self.until - time.monotonic()
-        runs = _RUNS if pool.problem.tables.tasks <= _FEW else 1
-        share = _ENDS / len(pool.metrics) / runs
-        seconds = None if left == inf else min(self.seconds * share, left)
-        minimize = {
-            name: weight
-            for name, weight in zip(pool.metrics, weights.tolist(), strict=True)
-            if weight > 0
-        }
-        options: dict[str, Any] = {"time_limit": seconds}
+        share = _ENDS / len(pool.metrics) / self.runs
+        options: dict[str, Any] = {"time_limit": None}
+        if left < inf:
+            options["time_limit"] = min(self.seconds * share, left)
         if self.most is not None:
             options["work_limit"] = self.most * share
+        weights = np.eye(len(pool.metrics))[m]
         start = None if turn else pool.best(weights, np.full(len(weights), inf))
         result = solve(
-            pool.problem, "anneal", minimize, pool.limits, threads=self.threads,
+            pool.problem, "anneal", pool.metrics[m], pool.limits, threads=self.threads,
             seed=self.seed + turn, start=start, cancel=pool.cancel, explain=0, **options,
         )  # fmt: skip
         pool.take(result.plan)

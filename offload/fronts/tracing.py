@@ -16,14 +16,14 @@ import numpy as np
 
 from offload.arrays import BoolArray, FloatArray, IntArray
 from offload.features import Goal
-from offload.fronts.dominance import covered, crowding, efficient
+from offload.fronts.dominance import covered, efficient, least_crowded
+from offload.fronts.population import KEPT
 from offload.heuristics.decisions import Decisions
 from offload.heuristics.sequence_search import SequenceSearch
 from offload.problem import Problem
 
 __all__ = ["Tracing"]
 
-_KEPT = 400  # plans at most
 _STEPS = 150  # moves of single tasks in a turn
 _BETWEEN = 20  # of them between clusters
 _HEATS = (0.005, 0.002)  # first temperature of a turn over its worth
@@ -40,14 +40,8 @@ class _Schedule(NamedTuple):
 class Tracing(SequenceSearch):
     """The search; :meth:`turn` makes a turn.
 
-    Parameters
-    ----------
-    problem, metrics, limits
-        Instance, what is minimized, and upper bounds; :func:`.sequences.applies` must hold for all.
-    starts
-        Plans to start from, at least one; they need not hold.
-    seed
-        Of all draws.
+    Parameters are those of :class:`.Population`; :func:`.sequences.applies` must hold for all
+    metrics and limits together.
 
     Attributes
     ----------
@@ -133,12 +127,8 @@ class Tracing(SequenceSearch):
         rows = np.flatnonzero(~covered(self.values, values)).tolist()
         all_values = np.concatenate([self.values[rows], values])
         all_schedules = [self._schedules[row] for row in rows] + schedules
-        if len(all_values) > _KEPT:
-            wide = crowding(all_values, np.zeros(len(all_values), np.int32))
-            wide[-1] = np.inf
-            rows = np.sort(np.argsort(-wide, kind="stable")[:_KEPT]).tolist()
-            all_values, all_schedules = all_values[rows], [all_schedules[row] for row in rows]
-        self.values, self._schedules = all_values, all_schedules
+        rows = least_crowded(all_values, KEPT).tolist()
+        self.values, self._schedules = all_values[rows], [all_schedules[row] for row in rows]
 
 
 def _drawn(rng: random.Random, weights: FloatArray) -> int:

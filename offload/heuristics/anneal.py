@@ -81,10 +81,10 @@ def anneal(request: Request) -> Answer:
 
     Where latency counts, alone or with sums over tasks and transfers, and nodes run one task at a
     time, a heat-bath tabu search over the sequences of tasks on nodes (Mastrolilli, Gambardella
-    2000, section 4). Where the goal is a sum
-    over tasks and transfers, a heat bath over placements (Geman, Geman 1984). Else, and for any
-    objective and limits, annealing over the evaluator's decoding (Kirkpatrick, Gelatt, Vecchi
-    1983). ``work_limit`` bounds the number of plans timed, or valued; under it the answer depends
+    2000, section 4). Where the goal is a sum over tasks and transfers, a heat bath over placements
+    (Geman, Geman 1984). Else, and for any objective and limits, annealing over the evaluator's
+    decoding (Kirkpatrick, Gelatt, Vecchi 1983). ``work_limit`` bounds the number of plans timed, or
+    valued; under it the answer depends
     on the seed alone. Option ``search`` forces one of the three.
     """
     kind = request.options.get("search", "auto")

@@ -72,7 +72,7 @@ class SequenceSearch:
     Attributes
     ----------
     worth
-        What schedules are worth. Weights may be changed between calls of :meth:`improve`.
+        What schedules are worth. Weights may be changed between rounds.
     best : Schedule or None
         The best schedule whose residents fit and that keeps the limits, if there is one so far.
     work : int
