@@ -47,7 +47,7 @@ class Case(NamedTuple):
     minimize: dict[str, float] = {"latency": 1.0}  # noqa: RUF012
 
 
-def saga(folder: Path) -> Iterator[Case]:
+def saga(folder: Path, *_: float) -> Iterator[Case]:
     """SAGA's instances with direct routes; the references of our own format do not count."""
     results = json.loads((folder / "results.json").read_text())
     for name, found in results.items():
@@ -58,14 +58,14 @@ def saga(folder: Path) -> Iterator[Case]:
         yield Case(problem.replace(network=network), values[best], best)
 
 
-def edge(folder: Path) -> Iterator[Case]:
+def edge(folder: Path, *_: float) -> Iterator[Case]:
     """Instances whose best known plan is not proved."""
     for name, found in json.loads((folder / "best_known.json").read_text()).items():
         if found["bound"] < found["makespan"]:
             yield Case(offload.load(folder / f"{name}.json"), found["makespan"], "best known")
 
 
-def gap(folder: Path) -> Iterator[Case]:
+def gap(folder: Path, *_: float) -> Iterator[Case]:
     """Jobs on agents: a job's cost is its time at a price of 1, what it takes is resident."""
     for line in (folder / "bounds.csv").read_text().split()[1:]:
         name, known = line.split(",")[0], line.split(",")[6]
@@ -91,17 +91,24 @@ def _assignment(name: str, numbers: list[float]) -> offload.Problem:
     return offload.Problem(name=name, network=offload.Network(nodes), graph=offload.Graph(tasks))
 
 
+def _decoded(
+    problem: offload.Problem, minimize: dict[str, float], seconds: float, seed: int
+) -> Case:
+    """An instance with what local search by decoding finds."""
+    found = offload.solve(
+        problem, "anneal", minimize, time_limit=seconds, seed=seed, threads=1,
+        options={"search": "decoding"},
+    ).objective  # fmt: skip
+    return Case(problem, inf if found is None else found, "decoding", minimize)
+
+
 def sums(seconds: float, seed: int) -> Iterator[Case]:
     """Drawn instances, with what local search by decoding finds."""
     for tasks, nodes in _SIZES:
         for tight in (False, True):
             problem = priced(tasks, nodes, tight=tight)
             for minimize in _SUMS:
-                found = offload.solve(
-                    problem, "anneal", minimize, time_limit=seconds, seed=seed,
-                    options={"search": "decoding"},
-                ).objective  # fmt: skip
-                yield Case(problem, inf if found is None else found, "decoding", minimize)
+                yield _decoded(problem, minimize, seconds, seed)
 
 
 def mixed(folder: Path, seconds: float, seed: int) -> Iterator[Case]:
@@ -116,11 +123,7 @@ def mixed(folder: Path, seconds: float, seed: int) -> Iterator[Case]:
             ("limited", {"latency": 1.0}, {"energy": 0.8 * energy}),
         ):
             asked = problem.replace(name=f"{path.stem} {name}", limits=limits)
-            found = offload.solve(
-                asked, "anneal", minimize, time_limit=seconds, seed=seed, threads=1,
-                options={"search": "decoding"},
-            ).objective  # fmt: skip
-            yield Case(asked, inf if found is None else found, "decoding", minimize)
+            yield _decoded(asked, minimize, seconds, seed)
 
 
 def run(case: Case, methods: list[str], seconds: float, seed: int) -> list[float]:
@@ -141,15 +144,13 @@ def run(case: Case, methods: list[str], seconds: float, seed: int) -> list[float
 
 def cases(name: str, seconds: float, seed: int) -> Iterator[Case]:
     """The instances of a set."""
-    if name == "sums":
+    if name == "sums":  # the only one without files
         return sums(seconds, seed)
     data = Path(os.environ.get("OFFLOAD_DATA", "../shared/data"))
     folder = data / ("edge" if name == "mixed" else name)
     if not folder.is_dir():
         sys.exit(f"{folder}: no such folder; set OFFLOAD_DATA to the data folder")
-    if name == "mixed":
-        return mixed(folder, seconds, seed)
-    return {"saga": saga, "edge": edge, "gap": gap}[name](folder)
+    return {"saga": saga, "edge": edge, "gap": gap, "mixed": mixed}[name](folder, seconds, seed)
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ class Goals:
         elif metric == "period":
             return period_terms(self.model)
         else:
-            if metric == "energy" and (idle := float(tables.idle_power.sum())):
+            if metric == "energy" and (idle := tables.idle_watts):
                 terms.merge(self.metric("latency"), idle)
             self._places(metric, terms)
             for moving in (self.model.messages, self.model.data, self.model.moves):

@@ -84,7 +84,7 @@ class Case:
     @property
     def idle_power(self) -> float:
         """Watts that all nodes draw as long as the plan lasts."""
-        return float(self.tables.idle_power.sum())
+        return self.tables.idle_watts
 
 
 class Model:

@@ -132,7 +132,7 @@ class Windows:
         tables, most = self.case.tables, most * (1 + FAVOUR)
         weights = {metric: weight for metric, weight in weights.items() if weight > 0}
         least = {metric: weight * known[metric] for metric, weight in weights.items()}
-        idle = weights.get("energy", 0.0) * float(tables.idle_power.sum())
+        idle = weights.get("energy", 0.0) * tables.idle_watts
         rate = weights.get("latency", 0.0) + idle
         if rate > 0:
             rest = sum(value for metric, value in least.items() if metric != "latency")

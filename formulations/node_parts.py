@@ -41,7 +41,7 @@ class Parts:
         weights = {m: w for m, w in goal.minimize.items() if w > 0}
         spent = {m: w for m, w in weights.items() if m in SPENT}
         other = {m: w for m, w in weights.items() if m not in SPENT}
-        if idle := spent.get("energy", 0.0) * float(tables.idle_power.sum()):
+        if idle := spent.get("energy", 0.0) * tables.idle_watts:
             other["latency"] = other.get("latency", 0.0) + idle
         latest = goal.limits.get("latency", np.inf) * (1 + 2 * TOLERANCE)
         windows = Relaxation(tables, latest).windows

@@ -172,7 +172,7 @@ class Metrics(Mapping[str, FloatArray]):
         power = self.tables.busy_power[self.parts.node, self.parts.mode]
         total = self._sum(self.parts.plan, _product(self.occupied, power))
         total += self._over_transfers(transfer_energy)
-        idle = float(self.tables.idle_power.sum())
+        idle = self.tables.idle_watts
         return total + (idle * self["latency"] if idle else 0.0)
 
     def _cost(self) -> FloatArray:

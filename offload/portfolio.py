@@ -349,8 +349,8 @@ def _searched(request: Request, answer: Answer, share: float) -> Answer:
     asked = replace(request, start=answer.plan, options={})
     if share < 1 or (request.deadline == inf and request.work_limit is None):
         tasks = request.problem.tables.tasks
-        latency = request.goal.metrics == {"latency"}
-        soon = share < 1 and latency and applies(request.problem.tables, request.goal)
+        alone = request.goal.metrics == {"latency"}
+        soon = share < 1 and alone and applies(request.problem.tables, request.goal)
         most = _AT_MOST * tasks**4 if soon else inf
         asked = _for_a_while(asked, share, _DRAWS * tasks, most)
     found = entry.load()(asked)

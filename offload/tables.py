@@ -116,6 +116,7 @@ class Tables:
         self.storage_capacity = _or_infinite([node.storage for node in nodes])
         self.serial_io = np.array([node.io == "serial" for node in nodes], bool)
         self.idle_power = np.array([node.idle_power for node in nodes], float)
+        self.idle_watts = float(self.idle_power.sum())  # of all nodes, drawn all the time
         self.node_price = np.array([node.price for node in nodes], float)
         self.failure_rate = np.array([node.failure_rate for node in nodes], float)
         self.mode_ids = [["default", *(mode.id for mode in node.modes)] for node in nodes]

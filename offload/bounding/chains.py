@@ -40,7 +40,7 @@ def terms_of(tables: Tables, weights: Mapping[str, float]) -> Terms | None:
     used = {metric: weight for metric, weight in weights.items() if weight > 0}
     if not set(used) <= {*SPENT, "latency"}:
         return None
-    idle = used.get("energy", 0.0) * float(tables.idle_power.sum())
+    idle = used.get("energy", 0.0) * tables.idle_watts
     spent = {metric: weight for metric, weight in used.items() if metric != "latency"}
     return Terms(spent, used.get("latency", 0.0) + idle)
 

@@ -43,7 +43,7 @@ class Relaxation:
     def __init__(self, tables: Tables, latest: float = np.inf) -> None:
         self.tables, self.latest = tables, latest
         self.windows = Windows(tables, latest)
-        self.idle = float(tables.idle_power.sum())
+        self.idle = tables.idle_watts
         self._lock = threading.RLock()
         self._mixed: dict[tuple[object, ...], float] = {}
 

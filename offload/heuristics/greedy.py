@@ -212,7 +212,7 @@ class _Rounds:
         self.limits = dict.fromkeys(self.goal.limits, 0.0)
         self.deadline = 0.0
         self.dated = bool(np.isfinite(tables.deadline).any())
-        self.idle_power = float(tables.idle_power.sum())
+        self.idle_power = tables.idle_watts
         self.best: Plan | None = None
         self.merit = (inf, inf)
 

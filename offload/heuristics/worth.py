@@ -63,7 +63,7 @@ class Worth:
 
     def __init__(self, tables: Tables, goal: Goal, copies: BoolArray | None = None) -> None:
         self.metrics = tuple(metric for metric in ADDITIVE if metric in goal.metrics)
-        idle = float(tables.idle_power.sum())
+        idle = tables.idle_watts
         self.idle = [idle if metric == "energy" else 0.0 for metric in self.metrics]
         self._latest = goal.limits.get("latency", inf)
         self._limits = [goal.limits.get(metric, inf) for metric in self.metrics]
