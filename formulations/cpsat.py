@@ -20,6 +20,7 @@ from formulations.cpsat_run import Best, Run
 from formulations.cpsat_targets import Targets
 from formulations.grid import Grid
 from formulations.pooling import pooled, spread
+from formulations.symmetry import anchored
 from offload.bounding.delays import is_shop
 from offload.bounding.durations import all_durations
 from offload.bounding.ticks import own_tick, roundings
@@ -47,6 +48,8 @@ _NEAR = 0.05  # gap from which on the proof itself is asked for
 def solve(request: Request) -> Answer:
     """Place and schedule with CP-SAT; see the module's text."""
     pool = pooled(request)
+    if pool is None and (fewer := anchored(request)) is not None:
+        return fewer.answer(_Search(fewer.request).answer())
     answer = _Search(pool or request).answer()
     if pool is not None and answer.plan is not None:
         answer.plan = spread(request.problem, answer.plan)

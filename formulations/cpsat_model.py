@@ -16,9 +16,9 @@ Constraints
                      contiguous: left_vk >= x_uk - x_vk, left_vk >= left_uk, x_vk + left_uk <= 1
     release, deadline  start_i >= release_i, start_i + p_i <= deadline_i
     heads and tails  start_i >= sum_k est_ik x_ik;  start_i + p_i + sum_k tail_ik x_ik <= C
-    load             sum_i s_i p_ik x_ik <= S_k C, and the same over ancestors and descendants
-Slots and memory: see `cpsat_capacity`; codecs and what holds links: `cpsat_messages`,
-`cpsat_links`; reads, copies and moves: `cpsat_data`; objective and limits: `cpsat_goals`.
+Loads of nodes: `cpsat_loads`; slots and memory: `cpsat_capacity`; codecs and what holds links:
+`cpsat_messages`, `cpsat_links`; reads, copies and moves: `cpsat_data`; objective and limits:
+`cpsat_goals`.
 
 Source: disjunctive scheduling with alternative resources as in Laborie, Rogerie, Shaw, Vilim 2018
 ("IBM ILOG CP optimizer for scheduling").
@@ -26,7 +26,6 @@ Source: disjunctive scheduling with alternative resources as in Laborie, Rogerie
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import isfinite
 
 import numpy as np
@@ -39,23 +38,19 @@ from formulations.cpsat_capacity import capacity
 from formulations.cpsat_data import Data
 from formulations.cpsat_goals import Goals
 from formulations.cpsat_links import Links
+from formulations.cpsat_loads import loads
 from formulations.cpsat_messages import Messages
 from formulations.cpsat_moves import Moves
 from formulations.cpsat_terms import weighted
 from formulations.durations import longest_serial
 from formulations.grid import Grid
-from offload.bounding.delays import is_shop
 from offload.bounding.ticks import roundings
 from offload.bounds import heads, metric_bounds, pair_delays, tails
 from offload.placement import group_edges
-from offload.problem import Problem
 from offload.registry import Request
 from offload.tables import TOLERANCE
 
 __all__ = ["Model", "build"]
-
-_LOAD_CUTS = range(25, 301)  # tasks for which load cuts over ancestors and descendants pay
-
 
 _FEW = 2  # nodes up to which pairs of them are as few as rows
 
@@ -325,53 +320,6 @@ class Model:
                 self.cp.add(left[v] >= xu - xv)
                 self.cp.add(xv + left[u] <= 1)
 
-    def load(self) -> None:
-        """What runs on a node fits between the plan's ends; so do ancestors and descendants."""
-        tables = self.tables
-        slots = np.maximum(tables.node_slots, 1)
-        work = self.times * tables.task_slots[:, None]
-        everyone = range(tables.tasks)
-        for k in range(tables.nodes):
-            self.request.go_on()
-            total = self._work(work, everyone, k)
-            self.cp.add(total <= int(slots[k]) * self.makespan)
-        if tables.tasks not in _LOAD_CUTS or is_shop(tables):
-            return
-        reach = _reachability(self.problem)
-        for j in everyone:
-            self.request.go_on()
-            for k in range(tables.nodes):
-                before = [i for i in np.flatnonzero(reach[:, j]).tolist() if (i, k) in self.x]
-                after = [i for i in np.flatnonzero(reach[j]).tolist() if (i, k) in self.x]
-                if len(before) > 1:
-                    # Not above the task's own head: it may have no ancestor here at all.
-                    own = min(int(self.early[j, l]) for l in self.nodes_of[j])
-                    first = min(own, *(int(self.early[i, k]) for i in before))
-                    span = int(slots[k]) * (self.start[j] - first)
-                    self.cp.add(span >= self._work(work, before, k))
-                if len(after) > 1:
-                    own = min(int(self.late[j, l]) for l in self.nodes_of[j])
-                    last = min(own, *(int(self.late[i, k]) for i in after))
-                    done = self.start[j] + self.length[j]
-                    span = int(slots[k]) * (self.makespan - last - done)
-                    self.cp.add(span >= self._work(work, after, k))
-
-    def _work(self, work: NDArray[np.int64], tasks: Iterable[int], k: int) -> cp_model.LinearExpr:
-        here = [i for i in tasks if (i, k) in self.x]
-        steps = [int(work[i, k]) for i in here]
-        return weighted([self.x[i, k] for i in here], steps)
-
-
-def _reachability(problem: Problem) -> NDArray[np.bool_]:
-    """bool[T, T]: whether a directed path leads from one task to another."""
-    tables = problem.tables
-    reach = np.zeros((tables.tasks, tables.tasks), bool)
-    for j in tables.topological.tolist():
-        for i in tables.edge_src[tables.incoming.of(j)].tolist():
-            reach[:, j] |= reach[:, i]
-            reach[i, j] = True
-    return reach
-
 
 def build(request: Request, grid: Grid, ceiling: float) -> Model | None:
     """The whole model, or ``None`` if some task has no node and time left: proved infeasible.
@@ -399,7 +347,7 @@ def build(request: Request, grid: Grid, ceiling: float) -> Model | None:
     model.deadlines()
     capacity(model)
     model.groups()
-    model.load()
+    loads(model)
     model.data.build()
     model.messages.build()
     model.moves.build()

@@ -30,6 +30,7 @@ from formulations.milp_parts import SplitCase, undivided
 from formulations.milp_scheduling import SchedulingModel
 from formulations.milp_splitting import SplitAssignment, SplitScheduling
 from formulations.milp_terms import FAVOUR, Case
+from formulations.symmetry import anchored
 from offload.bounds import lower_bound
 from offload.errors import OffloadError, Unsupported
 from offload.features import Goal, features_used
@@ -72,8 +73,15 @@ def solve(request: Request) -> Answer:
     OffloadError
         If ``options["solver"]`` is neither "highs" nor "cbc".
     """
-    if request.start is None and request.problem.tables.divisible.any():
-        request = replace(request, start=undivided(request))
+    if request.problem.tables.divisible.any():
+        if request.start is None:
+            request = replace(request, start=undivided(request))
+    elif (fewer := anchored(request)) is not None:
+        return fewer.answer(_solved(fewer.request))
+    return _solved(request)
+
+
+def _solved(request: Request) -> Answer:
     search = _Search(request, solver_of(request.options.get("solver")))
     case, kind = _model_of(request.problem, request.goal, request.go_on)
     if (why := search.stopped()) or search.proved:
