@@ -12,7 +12,7 @@ tasks (`cpsat_moves`).
 
 from __future__ import annotations
 
-from math import floor, isfinite
+from math import floor, inf, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,8 @@ class Goals:
         What is minimized, in real numbers.
     unit
         Its value per step of the integer objective that the solver sees.
+    most
+        Steps that the objective may have; infinite where no plan is known.
     """
 
     def __init__(self, model: Model) -> None:
@@ -57,9 +59,11 @@ class Goals:
         self.unit = self._objective_unit()
         steps = self.objective.on_grid(self.unit, self.grid.relax)
         self.cp.minimize(steps)
+        self.most = inf
         if isfinite(model.ceiling) and self.grid.relax:
             most = (model.ceiling * (1 + TOLERANCE) - self.objective.constant) / self.unit
-            self.cp.add(steps <= floor(most) + 1)
+            self.most = floor(most) + 1
+            self.cp.add(steps <= self.most)
 
     def metric(self, metric: str) -> Terms:
         """A metric as real-valued terms over the model's variables."""

@@ -74,7 +74,7 @@ class Model:
         ready = np.maximum(self.data.ready(), self.moves.ready())
         self.head, self.tail = np.maximum(heads(self.tables), ready), tails(self.tables)
         self.allowed = self.tables.allowed_table & np.isfinite(self.head)
-        self.latency_cap = self._cap("latency")
+        self.latency_cap = self._latest()
         self._drop_what_cannot_win()
         self.steps = grid.lengths(self.lasting)  # p_ikm in ticks; -1 for modes not in question
         self.times = grid.lengths(self.real_times)  # in the fastest mode
@@ -93,15 +93,22 @@ class Model:
         times = np.stack([times_table(tables, m) for m in range(tables.modes)], axis=2)
         return np.where(worth[None, :, :], times, np.inf)
 
-    def _cap(self, metric: str) -> float:
-        """An upper bound of a metric in any plan worth finding: its limit, or the known plan's."""
-        cap = self.goal.limits.get(metric, np.inf)
-        weight = self.goal.minimize.get(metric, 0.0)
-        if weight > 0 and isfinite(self.ceiling):
-            rest = sum(
-                w * self.bounds[m] for m, w in self.goal.minimize.items() if m != metric and w > 0
-            )
-            cap = min(cap, (self.ceiling - rest) / weight)
+    def _latest(self) -> float:
+        """An upper bound of the latency in any plan worth finding: its limit, or the known plan's.
+
+        Of energy, what idle nodes draw counts with the latency, or all of it counts by itself.
+        """
+        weights = {m: w for m, w in self.goal.minimize.items() if w > 0}
+        own = weights.pop("latency", 0.0)
+        rest = sum(w * self.bounds[m] for m, w in weights.items())
+        ways = [(own, rest)]
+        if energy := weights.pop("energy", 0.0):
+            others = sum(w * self.bounds[m] for m, w in weights.items())
+            ways.append((own + energy * self.tables.idle_watts, others))
+        cap = self.goal.limits.get("latency", np.inf)
+        for weight, less in ways:
+            if weight > 0 and isfinite(self.ceiling):
+                cap = min(cap, (self.ceiling - less) / weight)
         return cap * (1 + 2 * TOLERANCE)
 
     def _drop_what_cannot_win(self) -> None:
@@ -142,7 +149,8 @@ class Model:
     def refuted(self, target: float) -> float:
         """The bound that is proved if this model of plans up to a target has no solution."""
         if self._latency_alone:
-            whole = (self.horizon + 1) * self.goals.unit + self.goals.objective.constant
+            last = min(self.horizon, self.goals.most)
+            whole = (last + 1) * self.goals.unit + self.goals.objective.constant
             return self.in_reals(max(target, whole), exact=True)
         return self.in_reals(target)
 

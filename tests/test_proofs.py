@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from brute_force import everything
 from test_exact import case
 
 import offload
@@ -127,3 +128,23 @@ def test_one_task_may_finish_later_than_all_others_leave_it(
     assert start.metrics[metric] == 21
     result = offload.solve(problem, method, metric, start=start, options=options)
     assert (result.status, result.objective) == ("optimal", pytest.approx(20, rel=1e-9))
+
+
+def test_energy_that_idle_nodes_alone_draw_is_bounded_by_what_was_asked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # cpsat took its horizon, which no plan bounded, for the value that it had refuted.
+    nodes = (
+        Node("a", speed=2, idle_power=0.28),
+        Node("b", speed=2, idle_power=0.28),
+        Node("c", speed=5, idle_power=0.314),
+    )
+    tasks = [Task(str(i), work=work) for i, work in enumerate((2.99, 6.0, 2.33, 3.6))]
+    problem = Problem(network=Network(nodes, (Link("a", "b"),)), graph=Graph(tasks))
+    best = everything(problem).best({"energy": 1.0})
+    assert best is not None
+    for method in ("cpsat", "milp", "auto"):
+        result = offload.solve(problem, method, "energy", gap=1e-7, time_limit=60)
+        assert result.status == "optimal", method
+        assert result.objective == pytest.approx(best.value, rel=1e-6), method
+    assert not caplog.records
