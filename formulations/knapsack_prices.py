@@ -67,6 +67,11 @@ class Knapsacks:
         Cost of the others.
     full : bool
         Whether no plan is left.
+    room : int64[K]
+        What is left of each node's.
+    task, size, cost, valid : int64, int64, float64, bool, all [Q, K]
+        The candidates of each node, one a step: a free task, its size and cost, and whether it is
+        one.
     """
 
     def __init__(self, sharing: Sharing, open: BoolArray) -> None:
@@ -86,20 +91,20 @@ class Knapsacks:
     def _lay_out(self, cost: FloatArray, size: WholeArray, room: WholeArray) -> None:
         """Candidates of each node side by side, so that a step takes one of each."""
         nodes = len(room)
-        self._steps = most = int(self.open.sum(axis=1).max(initial=0))
+        self.steps = most = int(self.open.sum(axis=1).max(initial=0))
         order = np.argsort(~self.open, axis=1, kind="stable")[:, :most]
         at = (np.arange(nodes)[:, None], order)
-        self._task = np.ascontiguousarray(order.T)
-        self._valid = np.ascontiguousarray(self.open[at].T)
-        self._cost = np.where(self._valid, cost[at].T, np.inf)
-        self._size = np.where(self._valid, size[at].T, 0)
+        self.task = np.ascontiguousarray(order.T)
+        self.valid = np.ascontiguousarray(self.open[at].T)
+        self.cost = np.where(self.valid, cost[at].T, np.inf)
+        self.size = np.where(self.valid, size[at].T, 0)
         # Column 0 is for what does not fit, column 1 + r for room r.
         width = int(room.max(initial=0)) + 2
         self._row = np.arange(nodes, dtype=np.int64) * width
         self._end = self._row + room + 1
         self._column = np.arange(width, dtype=np.int64)
-        self._room = room
-        before = self._column[None, None, :] - self._size[:, :, None]
+        self.room = room
+        before = self._column[None, None, :] - self.size[:, :, None]
         self._before = np.where(before >= 1, before, 0) + self._row[:, None]
         self._table = np.empty((most + 1, nodes, width))
         self._table[0] = 0.0
@@ -107,22 +112,22 @@ class Knapsacks:
 
     def best(self, prices: FloatArray) -> Sets:
         """The bound at some prices (float64[F]), and the sets behind it."""
-        profit = prices[self._task] - self._cost
+        profit = prices[self.task] - self.cost
         table, shifted = self._table, np.empty_like(self._table[0])
         rows = [layer.ravel() for layer in table]
         flat = shifted.ravel()
-        for q in range(self._steps):
+        for q in range(self.steps):
             rows[q].take(self._before[q].ravel(), out=flat, mode="clip")
             shifted += profit[q, :, None]
             np.maximum(table[q], shifted, out=table[q + 1])
         at = self._end.copy()
         bound = self.settled + float(prices.sum()) - float(rows[-1].take(at).sum())
         bound -= _ROUNDING * (self.settled + float(np.abs(prices).sum()))
-        inside = np.empty(self._task.shape, bool)
-        for q in range(self._steps - 1, -1, -1):
+        inside = np.empty(self.task.shape, bool)
+        for q in range(self.steps - 1, -1, -1):
             chosen = np.greater(rows[q + 1].take(at), rows[q].take(at), out=inside[q])
-            at -= chosen * self._size[q]
-        held = np.bincount(self._task[inside], minlength=len(self.free))
+            at -= chosen * self.size[q]
+        held = np.bincount(self.task[inside], minlength=len(self.free))
         missing = np.subtract(1.0, held, dtype=np.float64)
         return Sets(bound, missing, inside, profit, table)
 
@@ -130,7 +135,7 @@ class Knapsacks:
         """Which free tasks each node's set holds. bool[K, F]"""
         held = np.zeros(self.open.shape, bool)
         step, node = np.nonzero(sets.inside)
-        held[node, self._task[step, node]] = True
+        held[node, self.task[step, node]] = True
         return held
 
     def by_place(self, sets: Sets) -> FloatArray:
@@ -140,13 +145,13 @@ class Knapsacks:
         """
         ahead, shifted = np.zeros_like(sets.table[0]), np.empty_like(sets.table[0])
         ahead[:, 0] = -np.inf
-        rest = (self._room + 2)[:, None] - self._column[None, :]
+        rest = (self.room + 2)[:, None] - self._column[None, :]
         rest[:, 0] = 0
         base = self._row[:, None]
         apart = (np.where(rest >= 1, rest, 0) + base).ravel()
-        without, inside = np.empty(self._task.shape), np.empty(self._task.shape)
-        for q in range(self._steps - 1, -1, -1):
-            left = rest - self._size[q, :, None]
+        without, inside = np.empty(self.task.shape), np.empty(self.task.shape)
+        for q in range(self.steps - 1, -1, -1):
+            left = rest - self.size[q, :, None]
             beside = (np.where(left >= 1, left, 0) + base).ravel()
             flat = ahead.ravel()
             layer = sets.table[q]
@@ -157,11 +162,11 @@ class Knapsacks:
             np.maximum(ahead, shifted, out=ahead)
         best = sets.table[-1].ravel().take(self._end)
         with_it = best - (inside + sets.profit)
-        barred = np.where(self._valid, best - without, 0.0)
+        barred = np.where(self.valid, best - without, 0.0)
         count = len(self.free)
-        all_barred = np.bincount(self._task.ravel(), barred.ravel(), count)
-        value = sets.bound + with_it + all_barred[self._task] - barred
-        by_place = np.full((len(self._room), count), np.inf)
-        step, node = np.nonzero(self._valid)
-        by_place[node, self._task[step, node]] = value[step, node]
+        all_barred = np.bincount(self.task.ravel(), barred.ravel(), count)
+        value = sets.bound + with_it + all_barred[self.task] - barred
+        by_place = np.full((len(self.room), count), np.inf)
+        step, node = np.nonzero(self.valid)
+        by_place[node, self.task[step, node]] = value[step, node]
         return by_place

@@ -3,7 +3,8 @@
 A node of the tree says where each task may still run. There
 
     prices      go along what is missing in the best sets, to lift L(u) (subgradients; Held, Wolfe,
-                Crowder 1974); above the cost asked for, nothing is left
+                Crowder 1974), before the first branch as far as they can (`knapsack_sets`); above
+                the cost asked for, nothing is left
     places      of task i on node k with L_ik(u) above it are closed, and all is done again
     branches    over the places of one task, such that sum_k exp(c (cost - L_ik)) is least: what
                 the parts of the tree may come to
@@ -18,13 +19,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from formulations.knapsack_dive import likely, narrowed
 from formulations.knapsack_prices import Knapsacks, Sharing
+from formulations.knapsack_sets import sharpened
 from offload.arrays import BoolArray, FloatArray
 
 __all__ = ["Search"]
 
 _FIRST = 60  # prices tried before the first branch, at most
-_THEN = 8  # and in each node of the tree
+_THEN = 5  # and in each node of the tree
 _STEP = 0.5  # of the way to the cost asked for: first step in a node of the tree
 _LEAST = 0.02  # a step shorter than this ends it
 _STALLED = 4  # prices in a row that are no better, before steps are halved
@@ -32,6 +35,9 @@ _KEPT = 0.6  # of the last direction
 _GAINED = 0.1  # of the places closed: worth another look
 _GROWTH = 12.0  # c above, times the step between costs
 _ABOVE = 1e-3  # of the first bound, that the first prices aim above it
+_DIVING = 1, 3, 7, 15, 31, 63  # steps above the bound that the end of a dive may cost
+_LAST = 500  # prices that it looks at for each
+_LIKELY = 3e-3, 1e-2, 3e-2, 1e-1  # of the bound, that the least cost is hardly ever above it
 
 
 class Search:
@@ -70,18 +76,41 @@ class Search:
         self.stop, self.holds = stop, holds
         self.work = 0
 
-    def lift(self) -> float:
-        """The bound of the instance, from better prices."""
+    def look(self) -> None:
+        """Count prices that are looked at; the search may end here."""
+        self.stop()
+        self.work += 1
+
+    def lift(self, known: float) -> float:
+        """The bound of the instance, from better prices.
+
+        Parameters
+        ----------
+        known
+            The cost of a plan, as low as may be: bounds above it are not looked for.
+        """
         root = _Node(self, self.open, self.prices)
         sacks = Knapsacks(self.sharing, self.open)
         if sacks.full or not len(sacks.free):
             return np.inf if sacks.full else sacks.settled
-        known = sacks.best(self.prices[sacks.free]).bound
-        prices = root.climb(sacks, known + _ABOVE * abs(known), np.inf, _FIRST, 1.0)
+        begun = sacks.best(self.prices[sacks.free]).bound
+        prices = root.climb(sacks, begun + _ABOVE * abs(begun), np.inf, _FIRST, 1.0)
         assert prices is not None
-        self.prices = self.prices.copy()
+        self.prices = root.prices = self.prices.copy()
         self.prices[sacks.free] = prices
-        return sacks.best(prices).bound
+        bound = sacks.best(prices).bound
+        # Below some cost few places are left, and the best prices for these are soon found.
+        for reach in _LIKELY:
+            most = min(known, bound + reach * abs(bound))
+            root.open = self.open
+            alive = root.narrow(most, most, _THEN, _STEP)
+            if alive and not root.found:
+                bound = max(bound, min(most, root.sharpen(most)))
+                self.prices = root.prices
+            if alive or most == known:
+                break
+            bound = most
+        return bound
 
     def up_to(self, cost: float, step: float, margin: float) -> bool:
         """Whether there is a way of sharing out at no more than a cost; ``holds`` has seen it.
@@ -93,13 +122,49 @@ class Search:
         margin
             How far above it they have to be at least.
         """
+        return self._explore(self.open, cost, step, margin, np.inf)
+
+    def dive(self, step: float, margin: float, places: float) -> bool:
+        """Whether tasks find places one node after another, the surest first.
+
+        What the last nodes take is searched for, at one cost after another above the bound.
+
+        Parameters
+        ----------
+        step, margin
+            As in :meth:`up_to`.
+        places
+            For each task on average, those whose bounds are lowest: others are not looked at.
+        """
+        prices = self.prices
+        begun = likely(self.sharing, self.open, prices, places)
+        left = None if begun is None else narrowed(self.sharing, begun, prices, self.look)
+        if left is None:
+            return False
+        open, near = left
+        cost = _Node(self, open, near).sharpen(np.inf)
+        found = False
+        for more in _DIVING:
+            self.prices = near
+            found = self._explore(open, cost + more * step, step, margin, self.work + _LAST)
+            if found:
+                break
+        self.prices = prices
+        return found
+
+    def _explore(
+        self, open: BoolArray, cost: float, step: float, margin: float, until: float
+    ) -> bool:
+        """A search of the tree over open places, until so much work is done."""
         aim, most = cost + step, cost + margin
-        root = _Node(self, self.open, self.prices)
+        root = _Node(self, open, self.prices)
         alive = root.narrow(aim, most, _FIRST, 1.0)
+        if alive and not root.found:
+            alive = root.sharpen(most) <= most and root.narrow(aim, most, _THEN, _STEP)
         if alive:  # those that refute a cost at once lean to the few places left there
             self.prices = root.prices
         stack = [root] if alive else []
-        while stack:
+        while stack and self.work < until:
             node = stack.pop()
             if node is not root and not node.narrow(aim, most, _THEN, _STEP):
                 continue
@@ -144,6 +209,13 @@ class _Node:
                 self.free = free
                 return True
 
+    def sharpen(self, enough: float) -> float:
+        """The bound at the best prices that there are, or at some above what is enough."""
+        sacks, look = Knapsacks(self.search.sharing, self.open), self.search.look
+        self.prices = self.prices.copy()
+        self.prices[sacks.free] = prices = sharpened(sacks, self.prices[sacks.free], enough, look)
+        return sacks.best(prices).bound
+
     def climb(
         self, sacks: Knapsacks, aim: float, most: float, tries: int, step: float
     ) -> FloatArray | None:
@@ -152,8 +224,7 @@ class _Node:
         bound, stalled = -np.inf, 0
         direction = np.zeros(len(prices))
         for _ in range(tries):
-            self.search.stop()
-            self.search.work += 1
+            self.search.look()
             sets = sacks.best(prices)
             if not sets.missing.any() and sets.bound <= most < np.inf:  # each task has one place
                 places = self.open.copy()

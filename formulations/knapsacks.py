@@ -13,11 +13,13 @@ Integer program
     room         sum_i r_ik x_ik <= M_k      for each k
 
 It is the generalized assignment problem. Whether there is a plan of at most some cost is asked of
-a tree search (`knapsack_search`, bounds in `knapsack_prices`), of one cost after another from the
-bound of prices upwards, until there is one: refuting a cost below the optimum takes much less
-work than one at it. Sizes are counted in whole units, downwards, and room upwards, so that nothing
-that fits is ever lost; a plan holds or it does not, which the checker says. Where something else
-than room ties tasks together, the program is a relaxation and its bound is one.
+a tree search (`knapsack_search`; bounds in `knapsack_prices` and `knapsack_sets`), of one cost
+after another from the bound of prices upwards, until there is one: refuting a cost below the
+optimum takes much less work than one at it. Where the known plan is far above the bound, dives
+(`knapsack_dive`) come first. Sizes are counted in whole units, downwards, and
+room upwards, so that nothing that fits is ever lost; a plan holds or it does not, which the checker
+says. Where something else than room ties tasks together, the program is a relaxation and its bound
+is one.
 
 Work (`work_limit`) is prices looked at.
 
@@ -42,7 +44,7 @@ from offload.registry import Answer, Request, Stopped
 from offload.retiming import retime
 from offload.tables import TOLERANCE
 
-__all__ = ["solve"]
+__all__ = ["Costs", "solve"]
 
 _PLACES = 20_000  # of tasks above which the first prices alone take too long
 _CELLS = 8_000_000  # of the tables over all places and the room of a node
@@ -51,6 +53,8 @@ _MARGIN = 1e-6  # of a step between costs, that a bound has to be above one of t
 _ROUNDING = 1e-11  # of the sum of all costs, likewise
 _NEAR = 1e-6  # units: so close to a whole number of them counts as that
 _STRIDE = 4  # parts of the gap at hand that a step between costs is, where they are not whole
+_FAR = 1e-3  # of the cost of a plan, above a bound: worth dives for a better one,
+_PLACES_EACH = 3.0, 4.0, 6.0  # with so many places a task
 _TICKS = 1e6  # of the largest cost, at most: finer ones are lost in the margin
 
 
@@ -61,7 +65,7 @@ def solve(request: Request) -> Answer:
     if not parts.short or parts.tables.edges or parts.cost.size > _PLACES:
         answer.reason = None if answer.plan else "no room is short, or transfers tie tasks together"
         return answer
-    costs = _Costs(request, parts)
+    costs = Costs(request, parts)
     try:
         costs.raise_to_proof()
     except _Beyond:
@@ -77,7 +81,7 @@ class _Beyond(Exception):
     """The best way of sharing out is no plan: something else than room ties tasks."""
 
 
-class _Costs:
+class Costs:
     """One cost after another, from the bound upwards."""
 
     def __init__(self, request: Request, parts: Parts) -> None:
@@ -119,8 +123,11 @@ class _Costs:
 
     def raise_to_proof(self) -> None:
         """Until bound and plan meet, or the program says no more about the instance."""
-        low = self.search.lift() - self.margin
+        low = self.search.lift(self.value - self.parts.rest) - self.margin
         low = self.tick * ceil(low / self.tick - _NEAR) if self.tick and isfinite(low) else low
+        self._raise(low)
+        if isfinite(low):
+            self._approach(low)
         while True:
             self._raise(low)
             if low == inf or proved(self.value, self.bound, self.request.gap):
@@ -134,6 +141,15 @@ class _Costs:
                 self.stride *= 2
             elif self.value >= known:  # likewise: what was found is within the margin
                 return
+
+    def _approach(self, low: float) -> None:
+        """Better plans by dives, where the known one is far from a bound."""
+        for places in _PLACES_EACH:
+            known = self.value - self.parts.rest
+            if not known - low > _FAR * abs(known):
+                return
+            step = self.tick or _FAR * abs(low) / _STRIDE
+            self.search.dive(step, _MARGIN * step + self.margin, places)
 
     def _next(self, low: float) -> tuple[float, float]:
         """The cost to ask for, and how far above it bounds should be."""

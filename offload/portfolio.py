@@ -15,6 +15,7 @@ import numpy as np
 from offload import registry
 from offload.bounding.chains import cut_is_exact
 from offload.bounding.spending import SPENT
+from offload.bounds import relative_gap
 from offload.errors import SolverUnavailable
 from offload.features import Goal, features_used
 from offload.heuristics.additive_costs import additive
@@ -52,7 +53,9 @@ _PATIENCE_TASK = 0.5  # and for each task, so that what is small is soon handed 
 _TRYING = 0.05  # of the time where heuristics found no plan: for a search, for an exact method, or
 _TRIED = 5  # so much work where no clock may end it
 _RESCUING = 0.3  # of the time for a plan that keeps the limits, where heuristics found none
-_SHARING = 0.4  # of the time for tasks that share out nodes with room, without transfers
+_SHARING = 0.9  # of the time for tasks that share out nodes with room, without transfers
+_NEAR = 0.05  # of a plan above the bound: where local search got no nearer, tasks hardly fit, and
+_FILLING = 0.6  # time is left for a mixed-integer program
 _PRICES = 20_000  # looked at there where no clock may end it
 _BOUNDING = 0.6  # of the time for bounds on sums over tasks and transfers
 
@@ -305,10 +308,16 @@ def _by_sets(request: Request, answer: Answer) -> Answer:
     if edges and answer.plan is None:
         return answer
     share, work = (_BOUNDING, _ROUNDS) if edges else (_SHARING, _PRICES)
+    if not edges and (answer.plan is None or not _near(request, answer.plan)):
+        share = _FILLING
     found = _run(entry, _for_a_while(replace(request, start=answer.plan), share, work))
     bounds = [bound for bound in (answer.bound, found.bound) if bound is not None]
     bound = max(bounds, default=None)
     return replace(answer, plan=found.plan, bound=bound, infeasible=found.infeasible)
+
+
+def _near(request: Request, plan: Plan) -> bool:
+    return relative_gap(plan.objective(request.goal.minimize), request.bound) <= _NEAR
 
 
 def _run(entry: Entry, request: Request) -> Answer:

@@ -10,11 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawing import draw_problem
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 import offload
 from formulations.knapsack_prices import Knapsacks, Sharing
+from formulations.knapsack_sets import NearBest, near_best, sharpened
+from formulations.knapsacks import Costs
+from formulations.node_parts import Parts
 from offload import Edge, Graph, Network, Node, Problem, Task
-from offload.features import FEATURES
+from offload.features import FEATURES, Goal
+from offload.registry import Request
 
 
 def sharing(
@@ -138,6 +143,103 @@ def test_a_bound_by_place_is_that_of_a_program_with_the_task_there() -> None:
         assert by_place[k, i] == pytest.approx(forced - (prices[i] - cost[k, i]))
 
 
+def drawn_sacks(seed: int) -> tuple[Knapsacks, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    """Knapsacks of three nodes over seven tasks, one place closed, and prices."""
+    dice = np.random.default_rng(seed)
+    cost = dice.uniform(1, 9, (3, 7))
+    size, open = dice.integers(1, 6, (3, 7)), np.ones((3, 7), bool)
+    open[1, 2] = False
+    sacks = Knapsacks(Sharing(cost, size, np.array([7, 9, 8])), open)
+    return sacks, dice.uniform(4, 9, 7)
+
+
+def all_sets(sacks: Knapsacks) -> dict[tuple[int, frozenset[int]], float]:
+    """The cost of every set of tasks that fits a node."""
+    found = {}
+    for k, room in enumerate(sacks.room.tolist()):
+        steps = [q for q in range(sacks.steps) if sacks.valid[q, k]]
+        for chosen in product((0, 1), repeat=len(steps)):
+            inside = [q for q, pick in zip(steps, chosen, strict=True) if pick]
+            if sum(sacks.size[q, k] for q in inside) <= room:
+                tasks = frozenset(int(sacks.task[q, k]) for q in inside)
+                found[k, tasks] = float(sum(sacks.cost[q, k] for q in inside))
+    return found
+
+
+def listed(found: NearBest) -> dict[tuple[int, frozenset[int]], float]:
+    """Sets by node and tasks."""
+    tasks: list[set[int]] = [set() for _ in found.node]
+    for p, i in zip(found.set.tolist(), found.task.tolist(), strict=True):
+        assert i not in tasks[p]
+        tasks[p].add(i)
+    pairs = zip(found.node.tolist(), map(frozenset, tasks), strict=True)
+    return dict(zip(pairs, found.cost.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("most", [3, 10, 40, 10_000])
+def test_the_sets_listed_are_those_that_lose_least(most: int) -> None:
+    for seed in range(5):
+        sacks, prices = drawn_sacks(seed)
+        every = all_sets(sacks)
+        worth = {key: sum(prices[list(key[1])]) - cost for key, cost in every.items()}
+        best = [max(w for (k, _), w in worth.items() if k == node) for node in range(3)]
+        loss = sorted(best[k] - w for (k, _), w in worth.items())
+        found = listed(near_best(sacks, sacks.best(prices), most))
+        assert len(found) == min(most, len(every))
+        assert {k for k, _ in found} == {0, 1, 2}
+        for key, cost in found.items():
+            assert cost == pytest.approx(every[key])
+        lost = sorted(best[k] - worth[k, tasks] for k, tasks in found)
+        assert lost == pytest.approx(loss[: len(found)], abs=1e-9)
+
+
+def test_programs_reach_the_greatest_bound_of_all_prices() -> None:
+    risen = 0
+    for seed in range(8):
+        sacks, prices = drawn_sacks(seed)
+        every = list(all_sets(sacks).items())
+        matrix = np.zeros((7 + 3, len(every)))
+        for column, ((k, tasks), _) in enumerate(every):
+            matrix[[*tasks, 7 + k], column] = 1
+        whole = linprog([cost for _, cost in every], A_eq=matrix, b_eq=np.ones(10))
+        first = sacks.best(prices).bound
+        if whole.status != 0:  # no plan, in fractions either
+            continue
+        last = sacks.best(sharpened(sacks, prices, inf, lambda: None)).bound
+        assert last == pytest.approx(whole.fun, rel=1e-5)
+        risen += last > first * (1 + 1e-3)
+    assert risen >= 4
+
+
+def test_dives_find_good_plans_and_leave_prices_as_they_are() -> None:
+    found = 0
+    for seed in range(8):
+        problem, cost, size, room = sharing(seed, 40, 6, True, 0.8)
+        costs = Costs(request := Request(problem, Goal({"cost": 1.0}, {})), Parts(request))
+        bound, before = costs.search.lift(inf), costs.search.prices
+        whole = Sharing(np.array(cost).T, np.array(size, np.int64).T, np.array(room, np.int64))
+        best = optimum(whole)
+        assert bound <= best + 1e-6
+        if costs.search.dive(1.0, 1e-6, 3.0):
+            assert costs.plan is not None
+            assert offload.check(problem, costs.plan) == []
+            assert best - 1e-6 <= costs.value <= 1.02 * best
+            found += 1
+        assert costs.search.prices is before
+    assert found >= 6
+
+
+def optimum(sharing: Sharing) -> float:
+    """The least cost of a way of sharing out, by a mixed-integer program."""
+    nodes, tasks = sharing.cost.shape
+    each = np.tile(np.eye(tasks), nodes)
+    full = np.kron(np.eye(nodes), np.ones(tasks)) * sharing.size.ravel()
+    rules = [LinearConstraint(each, 1, 1), LinearConstraint(full, -inf, sharing.room.astype(float))]
+    whole = np.ones(nodes * tasks)
+    found = milp(sharing.cost.ravel(), constraints=rules, integrality=whole, bounds=Bounds(0, 1))
+    return float(found.fun)
+
+
 def _knapsack(
     profit: np.ndarray[tuple[int], np.dtype[np.float64]],
     size: np.ndarray[tuple[int], np.dtype[np.int64]],
@@ -189,7 +291,10 @@ def test_where_transfers_count_there_is_nothing_to_say() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "optimum"), [("c10200", 2806), ("d05100", 6353)])
+@pytest.mark.parametrize(
+    ("name", "optimum"),
+    [("c10200", 2806), ("c20400", 4782), ("c40400", 4244), ("d05100", 6353), ("e20100", 8436)],
+)
 def test_it_proves_what_linear_relaxations_leave_open(name: str, optimum: int, data: Path) -> None:
     found = offload.solve(offload.convert(data / "gap" / name), "auto", time_limit=120)
     assert (found.status, found.objective) == ("optimal", optimum)
