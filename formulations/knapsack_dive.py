@@ -25,7 +25,7 @@ __all__ = ["likely", "narrowed"]
 
 _ROUNDS = 4  # programs for better prices at first
 _DEAR = 0.2  # of the mean price, what it costs to leave tasks out in the program that decides
-_OFF, _MORE = 1e-3, 6  # where its value is so far above the bound, sets are added, so many times
+_OFF, _MORE = 2e-2, 4  # where its value is so far above the bound, sets are added, so many times
 _SURE = 0.9  # part of a set that a program takes: given at once,
 _SHARE = 0.2  # but to no more of the nodes left at a time
 _LEFT = 3  # nodes for the search at the end

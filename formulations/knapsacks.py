@@ -150,6 +150,8 @@ class Costs:
                 return
             step = self.tick or _FAR * abs(low) / _STRIDE
             self.search.dive(step, _MARGIN * step + self.margin, places)
+            if self.plan is not None and not self.value - self.parts.rest < known:
+                return
 
     def _next(self, low: float) -> tuple[float, float]:
         """The cost to ask for, and how far above it bounds should be."""
