@@ -50,7 +50,7 @@ def likely(
 
 
 def narrowed(
-    sharing: Sharing, open: BoolArray, prices: FloatArray, look: Callable[[], None]
+    sharing: Sharing, open: BoolArray, prices: FloatArray, look: Callable[[], float]
 ) -> tuple[BoolArray, FloatArray] | None:
     """Where tasks may run once most nodes have their sets, and prices; ``None`` if that fails.
 
@@ -75,13 +75,13 @@ def narrowed(
         left, rounds = int((~given).sum()), 0
         sets = sacks.best(known)
         bound, near = sets.bound, near_best(sacks, sets)
-        found = program(sacks, near, known, _DEAR * float(np.abs(known).mean()))
+        dear = _DEAR * float(np.abs(known).mean())
+        found = program(sacks, near, known, dear, look())
         for _ in range(_MORE):
             if found is None or found.value + sacks.settled <= bound + _OFF * abs(bound):
                 break
-            look()
             near = near.and_others(near_best(sacks, sacks.best(found.prices)))
-            found = program(sacks, near, known, _DEAR * float(np.abs(known).mean()))
+            found = program(sacks, near, known, dear, look())
         if found is None:
             return None
         prices[free], _ = towards(sacks, known, found.prices, bound, look)

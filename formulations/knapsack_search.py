@@ -52,7 +52,7 @@ class Search:
     prices : float64[T]
         First prices.
     stop
-        Called often; it raises to end a search.
+        Called often: the seconds that are left. It raises to end a search.
     holds
         Whether a way of sharing out (bool[K, T]) is one indeed.
 
@@ -69,17 +69,17 @@ class Search:
         sharing: Sharing,
         open: BoolArray,
         prices: FloatArray,
-        stop: Callable[[], None],
+        stop: Callable[[], float],
         holds: Callable[[BoolArray], bool],
     ) -> None:
         self.sharing, self.open, self.prices = sharing, open, prices
         self.stop, self.holds = stop, holds
         self.work = 0
 
-    def look(self) -> None:
-        """Count prices that are looked at; the search may end here."""
-        self.stop()
+    def look(self) -> float:
+        """Count prices that are looked at, and tell the seconds left; the search may end here."""
         self.work += 1
+        return self.stop()
 
     def lift(self, known: float) -> float:
         """The bound of the instance, from better prices.

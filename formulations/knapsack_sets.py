@@ -118,7 +118,7 @@ def sharpened(
     sacks: Knapsacks,
     prices: FloatArray,
     enough: float,
-    look: Callable[[], None],
+    look: Callable[[], float],
     rounds: int = _ROUNDS,
 ) -> FloatArray:
     """Prices with a bound that is at least as high, as high as any where programs tell.
@@ -130,7 +130,7 @@ def sharpened(
     enough
         A bound that is high enough.
     look
-        Called before bounds are computed; it may raise.
+        Called before bounds are computed: the seconds that are left. It may raise.
     rounds
         Programs at most.
     """
@@ -144,7 +144,7 @@ def sharpened(
             break
         known = near_best(sacks, sets)
         known = known if beside is None else known.and_others(beside)
-        found = program(sacks, known, prices, width)
+        found = program(sacks, known, prices, width, look())
         if found is None:
             break
         tried = prices + _STEPS[-1] * (found.prices - prices)
@@ -163,7 +163,7 @@ def towards(
     prices: FloatArray,
     others: FloatArray,
     bound: float,
-    look: Callable[[], None],
+    look: Callable[[], float],
 ) -> tuple[FloatArray, int]:
     """Prices part of the way to others, if their bound is higher, and what number of step it is."""
     for n, step in enumerate(_STEPS):
@@ -183,8 +183,10 @@ class Found(NamedTuple):
     boxed: bool  # whether prices are held by the slack
 
 
-def program(sacks: Knapsacks, known: NearBest, prices: FloatArray, width: float) -> Found | None:
-    """The program over some sets, with slack of a width; ``None`` where it is not solved."""
+def program(
+    sacks: Knapsacks, known: NearBest, prices: FloatArray, width: float, seconds: float
+) -> Found | None:
+    """The program over some sets, with slack of a width; ``None`` if it is not solved in time."""
     tasks, nodes, count = len(prices), len(sacks.room), len(known.node)
     every, each = np.arange(tasks), np.arange(count)
     row = np.concatenate([known.task, tasks + known.node, every, every])
@@ -195,9 +197,10 @@ def program(sacks: Knapsacks, known: NearBest, prices: FloatArray, width: float)
     matrix: Any = csc_matrix((entry, (row, column)), shape=size)
     goal = np.concatenate([known.cost, prices + width, width - prices])
     one = np.ones(tasks + nodes)
-    found: Any = linprog(
-        goal, A_eq=matrix, b_eq=one, method="highs-ds", options={"presolve": False}
-    )
+    options: Any = {"presolve": False}
+    if np.isfinite(seconds):
+        options["time_limit"] = max(seconds, 0.0)
+    found: Any = linprog(goal, A_eq=matrix, b_eq=one, method="highs-ds", options=options)
     if found.status != 0:
         return None
     duals, taken = np.asarray(found.eqlin.marginals, float), np.asarray(found.x, float)

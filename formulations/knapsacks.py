@@ -111,10 +111,11 @@ class Costs:
         first: FloatArray = (cost + np.where(each > 0, self.use * each, 0.0)).min(axis=1)
         return np.where(np.isfinite(first), first, 0.0)
 
-    def _go_on(self) -> None:
+    def _go_on(self) -> float:
         self.request.go_on()
         if self.request.work_limit is not None and self.search.work >= self.request.work_limit:
             raise Stopped("work")
+        return self.request.seconds_left
 
     @property
     def value(self) -> float:

@@ -205,7 +205,7 @@ def test_programs_reach_the_greatest_bound_of_all_prices() -> None:
         first = sacks.best(prices).bound
         if whole.status != 0:  # no plan, in fractions either
             continue
-        last = sacks.best(sharpened(sacks, prices, inf, lambda: None)).bound
+        last = sacks.best(sharpened(sacks, prices, inf, lambda: inf)).bound
         assert last == pytest.approx(whole.fun, rel=1e-5)
         risen += last > first * (1 + 1e-3)
     assert risen >= 4
