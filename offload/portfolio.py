@@ -287,6 +287,7 @@ def _proved(request: Request, answer: Answer, engines: list[Entry]) -> Answer:
     bound = max(request.bound, -inf if answer.bound is None else answer.bound)
     for entry in engines:
         if _done(request, answer, bound):
+            answer = replace(answer, stopped=request.stopped)  # not what ended a part of it
             break
         proof = _run(entry, replace(request, start=answer.plan, bound=bound))
         if proof.infeasible:

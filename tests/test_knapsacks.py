@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from itertools import product
 from math import inf
 from pathlib import Path
@@ -19,7 +20,7 @@ from formulations.knapsacks import Costs
 from formulations.node_parts import Parts
 from offload import Edge, Graph, Network, Node, Problem, Task
 from offload.features import FEATURES, Goal
-from offload.registry import Request
+from offload.registry import Answer, Request
 
 
 def sharing(
@@ -281,6 +282,21 @@ def test_work_ends_it_and_decides_the_answer() -> None:
     first, second = (offload.solve(problem, "knapsacks", "cost", work_limit=200) for _ in range(2))
     assert first.stopped == "work" or first.status == "optimal"
     assert (first.bound, first.objective) == (second.bound, second.objective)
+
+
+def test_a_cancel_during_it_is_what_stopped_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It said "time", which is what had ended local search before.
+    problem, *_ = sharing(5, 40, 4, True, 0.9)
+    cancel = threading.Event()
+
+    def cancelled(request: Request, answer: Answer) -> Answer:
+        cancel.set()
+        return answer
+
+    monkeypatch.setattr("offload.portfolio._by_sets", cancelled)
+    found = offload.solve(problem, "auto", "cost", time_limit=5, cancel=cancel, gap=0.0)
+    assert found.plan is not None
+    assert found.stopped == "cancelled"
 
 
 def test_where_transfers_count_there_is_nothing_to_say() -> None:
