@@ -37,6 +37,15 @@ def likely(
     """The places whose bounds are lowest, so many a task, its best one at least; bool[K, T].
 
     ``None`` where nothing is left to choose.
+
+    Parameters
+    ----------
+    open : bool[K, T]
+        Where tasks may run.
+    prices : float64[T]
+        At which the bounds are.
+    places
+        For each task on average.
     """
     sacks = Knapsacks(sharing, open)
     if sacks.full or not len(sacks.free):
@@ -58,6 +67,8 @@ def narrowed(
     ----------
     open : bool[K, T]
         Where they may run before.
+    prices : float64[T]
+        First prices.
     look
         As in :func:`.knapsack_sets.sharpened`.
     """

@@ -91,7 +91,7 @@ class Knapsacks:
     def _lay_out(self, cost: FloatArray, size: WholeArray, room: WholeArray) -> None:
         """Candidates of each node side by side, so that a step takes one of each."""
         nodes = len(room)
-        self.steps = most = int(self.open.sum(axis=1).max(initial=0))
+        self._steps = most = int(self.open.sum(axis=1).max(initial=0))
         order = np.argsort(~self.open, axis=1, kind="stable")[:, :most]
         at = (np.arange(nodes)[:, None], order)
         self.task = np.ascontiguousarray(order.T)
@@ -116,7 +116,7 @@ class Knapsacks:
         table, shifted = self._table, np.empty_like(self._table[0])
         rows = [layer.ravel() for layer in table]
         flat = shifted.ravel()
-        for q in range(self.steps):
+        for q in range(self._steps):
             rows[q].take(self._before[q].ravel(), out=flat, mode="clip")
             shifted += profit[q, :, None]
             np.maximum(table[q], shifted, out=table[q + 1])
@@ -124,7 +124,7 @@ class Knapsacks:
         bound = self.settled + float(prices.sum()) - float(rows[-1].take(at).sum())
         bound -= _ROUNDING * (self.settled + float(np.abs(prices).sum()))
         inside = np.empty(self.task.shape, bool)
-        for q in range(self.steps - 1, -1, -1):
+        for q in range(self._steps - 1, -1, -1):
             chosen = np.greater(rows[q + 1].take(at), rows[q].take(at), out=inside[q])
             at -= chosen * self.size[q]
         held = np.bincount(self.task[inside], minlength=len(self.free))
@@ -150,7 +150,7 @@ class Knapsacks:
         base = self._row[:, None]
         apart = (np.where(rest >= 1, rest, 0) + base).ravel()
         without, inside = np.empty(self.task.shape), np.empty(self.task.shape)
-        for q in range(self.steps - 1, -1, -1):
+        for q in range(self._steps - 1, -1, -1):
             left = rest - self.size[q, :, None]
             beside = (np.where(left >= 1, left, 0) + base).ravel()
             flat = ahead.ravel()

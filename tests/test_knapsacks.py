@@ -158,7 +158,7 @@ def all_sets(sacks: Knapsacks) -> dict[tuple[int, frozenset[int]], float]:
     """The cost of every set of tasks that fits a node."""
     found = {}
     for k, room in enumerate(sacks.room.tolist()):
-        steps = [q for q in range(sacks.steps) if sacks.valid[q, k]]
+        steps = [q for q in range(len(sacks.task)) if sacks.valid[q, k]]
         for chosen in product((0, 1), repeat=len(steps)):
             inside = [q for q, pick in zip(steps, chosen, strict=True) if pick]
             if sum(sacks.size[q, k] for q in inside) <= room:

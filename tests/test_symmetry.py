@@ -162,3 +162,29 @@ def test_the_rule_is_asked_of_no_other_instance() -> None:
     network = Network([Node("a"), Node("b", speed=2.0)], [Link("a", "b")])
     problem = Problem(graph=Graph([Task("t", work=1.0)]), network=network)
     assert anchored(Request(problem, Goal({"latency": 1.0}, {}))) is None
+
+
+def fork(seed: int) -> Problem:
+    """A root and twenty tasks that read from it, on two alike nodes."""
+    dice = random.Random(seed)
+    tasks = [Task(str(i), work=dice.randint(2, 9)) for i in range(21)]
+    edges = [Edge("0", str(j), bytes=dice.randint(2, 19)) for j in range(1, 21)]
+    nodes, links = [Node("a"), Node("b")], [Link("a", "b", bandwidth=1.0)]
+    return Problem(graph=Graph(tasks, edges), network=Network(nodes, links))
+
+
+@pytest.mark.parametrize(("seed", "work", "without"), [(0, 0.3, "places"), (2, 1.0, "sums")])
+def test_forks_on_alike_nodes_are_proved_by_places_and_sums(
+    seed: int, work: float, without: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def solved() -> offload.Result:
+        return offload.solve(fork(seed), "cpsat", threads=1, work_limit=work)
+
+    found = solved()
+    assert found.status == "optimal"
+    if without == "places":
+        monkeypatch.setattr("formulations.cpsat.anchored", lambda request: None)
+    else:
+        monkeypatch.setattr("formulations.cpsat_loads._TICKS", 0)
+    other = solved()
+    assert (other.status, other.objective) == ("feasible", found.objective)

@@ -84,8 +84,8 @@ def anneal(request: Request) -> Answer:
     2000, section 4). Where the goal is a sum over tasks and transfers, a heat bath over placements
     (Geman, Geman 1984). Else, and for any objective and limits, annealing over the evaluator's
     decoding (Kirkpatrick, Gelatt, Vecchi 1983). ``work_limit`` bounds the number of plans timed, or
-    valued; under it the answer depends
-    on the seed alone. Option ``search`` forces one of the three.
+    valued; under it the answer depends on the seed alone. Option ``search`` forces one of the
+    three.
     """
     kind = request.options.get("search", "auto")
     if kind not in _SEARCHES:
